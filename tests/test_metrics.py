@@ -1,0 +1,163 @@
+"""Measures against scikit-learn, the empty and full cases, the bootstrap, the Keras metric."""
+
+import keras
+import numpy as np
+import pytest
+import sklearn.metrics
+
+from irl_keras import metrics
+
+
+def _example(seed: int, shape=(17, 23)) -> tuple[np.ndarray, np.ndarray]:
+    """Rounded probabilities (many ties) that know something of the truth."""
+    random = np.random.default_rng(seed)
+    truth = (random.random(shape) < 0.3).astype(np.uint8)
+    probability = np.round(np.clip(0.3 * truth + 0.7 * random.random(shape), 0, 1), 1)
+    return probability.astype(np.float32), truth
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("threshold", [0.0, 0.35, 0.5, 0.8])
+def test_scores_equal_scikit_learn(seed, threshold):
+    probability, truth = _example(seed)
+    scores = metrics.localization_scores(probability, truth, threshold)
+    y, p = truth.ravel(), probability.ravel()
+    flagged = (p >= np.float32(threshold)).astype(int)
+    options = {"zero_division": 0}
+    assert scores["F1"] == pytest.approx(sklearn.metrics.f1_score(y, flagged, **options))
+    assert scores["precision"] == pytest.approx(
+        sklearn.metrics.precision_score(y, flagged, **options)
+    )
+    assert scores["recall"] == pytest.approx(sklearn.metrics.recall_score(y, flagged, **options))
+    assert scores["IoU"] == pytest.approx(sklearn.metrics.jaccard_score(y, flagged))
+    assert scores["mIoU"] == pytest.approx(
+        sklearn.metrics.jaccard_score(y, flagged, average="macro")
+    )
+    assert scores["AUC"] == pytest.approx(sklearn.metrics.roc_auc_score(y, p))
+    precision, recall, _ = sklearn.metrics.precision_recall_curve(y, p)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    assert scores["best_F1"] == pytest.approx(f1.max())
+
+
+def test_trivial_predictors_do_not_look_good():
+    _, truth = _example(0)
+    share = truth.mean()
+    nothing = metrics.localization_scores(np.zeros(truth.shape), truth)
+    assert [nothing[key] for key in ("F1", "precision", "recall", "IoU")] == [0, 0, 0, 0]
+    assert nothing["mIoU"] == pytest.approx((1 - share) / 2)
+    everything = metrics.localization_scores(np.ones(truth.shape), truth)
+    assert everything["mIoU"] == pytest.approx(share / 2)
+    assert everything["precision"] == pytest.approx(share)
+    for constant in (nothing, everything):
+        assert constant["AUC"] == pytest.approx(0.5)
+        assert constant["best_F1"] == pytest.approx(2 * share / (1 + share))
+
+
+def test_perfect_map_scores_one():
+    _, truth = _example(1)
+    assert set(metrics.localization_scores(truth.astype(float), truth).values()) == {1.0}
+
+
+def test_wholly_manipulated_picture():
+    truth = np.ones((4, 5))
+    full = metrics.localization_scores(np.ones((4, 5)), truth)
+    assert full["mIoU"] == full["F1"] == full["best_F1"] == 1 and np.isnan(full["AUC"])
+    half = np.ones((4, 5))
+    half[:2] = 0
+    assert metrics.localization_scores(half, truth)["mIoU"] == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("probability", "truth", "message"),
+    [
+        (np.zeros((3, 3)), np.ones((3, 4)), "shape"),
+        (np.full((3, 3), np.nan), np.eye(3), "finite"),
+        (np.zeros((3, 3)), 255 * np.eye(3), "0 and 1"),
+        (np.zeros((3, 3)), np.zeros((3, 3)), "untouched_scores"),
+    ],
+)
+def test_bad_maps_are_refused(probability, truth, message):
+    with pytest.raises(ValueError, match=message):
+        metrics.localization_scores(probability, truth)
+
+
+def test_a_stray_pixel_does_not_accuse_a_photograph():
+    probability = np.zeros((100, 100))
+    probability.flat[:9] = 0.5
+    scores = metrics.untouched_scores(probability)
+    assert scores == {"pixels_flagged": 9 / 10_000, "picture_flagged": False}
+    probability.flat[9] = 0.5
+    assert metrics.untouched_scores(probability)["picture_flagged"] is True
+    assert metrics.untouched_scores(probability, 0.6)["pixels_flagged"] == 0
+    assert metrics.verdict(0.001) == "manipulated" and metrics.verdict(0.0009) == "untouched"
+    with pytest.raises(ValueError, match="finite"):
+        metrics.untouched_scores(np.full((2, 2), np.nan))
+
+
+def test_bootstrap_interval_agrees_with_the_normal_interval():
+    values = np.random.default_rng(0).normal(5, 2, size=400)
+    low, high = metrics.bootstrap_interval(values, seed=1)
+    half_width = 1.96 * values.std() / np.sqrt(400)
+    assert low == pytest.approx(values.mean() - half_width, abs=0.03)
+    assert high == pytest.approx(values.mean() + half_width, abs=0.03)
+    narrow = metrics.bootstrap_interval(values, seed=1, level=0.5)
+    assert low < narrow[0] < narrow[1] < high
+
+
+def test_bootstrap_interval_is_seeded_and_skips_nan():
+    values = list(np.random.default_rng(0).random(20))
+    first = metrics.bootstrap_interval(values, seed=3)
+    assert first == metrics.bootstrap_interval([*values, float("nan")], seed=3)
+    assert first != metrics.bootstrap_interval(values, seed=4)
+    assert metrics.bootstrap_interval([0.7], seed=0) == pytest.approx((0.7, 0.7))
+    assert np.isnan(metrics.bootstrap_interval([], seed=0)).all()
+    with pytest.raises(ValueError, match="level"):
+        metrics.bootstrap_interval(values, seed=0, level=95)
+
+
+def test_summarize_averages_over_pictures_where_defined():
+    scores = [{"F1": 0.2, "AUC": float("nan")}, {"F1": 0.6, "AUC": 0.9}]
+    summary = metrics.summarize(scores, seed=0)
+    assert summary["F1"]["mean"] == pytest.approx(0.4)
+    assert summary["F1"]["low"] <= 0.4 <= summary["F1"]["high"]
+    assert summary["AUC"] == pytest.approx({"mean": 0.9, "low": 0.9, "high": 0.9})
+    with pytest.raises(ValueError, match="no pictures"):
+        metrics.summarize([])
+
+
+def _batch() -> tuple[np.ndarray, np.ndarray]:
+    """Three pictures; the last one is untouched but has flagged pixels."""
+    examples = [_example(seed) for seed in range(3)]
+    probability = np.stack([example[0] for example in examples])[..., None]
+    truth = np.stack([example[1] for example in examples])[..., None]
+    truth[2] = 0
+    return probability, truth
+
+
+def test_keras_metric_streams_the_mean_of_f1_over_manipulated_pictures():
+    probability, truth = _batch()
+    expected = [
+        metrics.localization_scores(probability[i, ..., 0], truth[i, ..., 0], 0.4)["F1"]
+        for i in range(2)
+    ]
+    metric = metrics.LocalizationF1(threshold=0.4)
+    assert float(metric.result()) == 0
+    metric.update_state(truth[:1], probability[:1])
+    metric.update_state(truth[1:, ..., 0], probability[1:])
+    assert float(metric.result()) == pytest.approx(np.mean(expected), abs=1e-6)
+    metric.reset_state()
+    metric.update_state(truth, probability, sample_weight=[1.0, 3.0, 7.0])
+    weighted = np.average(expected, weights=[1, 3])
+    assert float(metric.result()) == pytest.approx(weighted, abs=1e-6)
+
+
+def test_keras_metric_serializes_and_runs_in_fit():
+    metric = metrics.LocalizationF1(threshold=0.4, name="localization_f1")
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
+    assert copy.get_config() == metric.get_config() and copy.threshold == 0.4
+    probability, truth = _batch()
+    model = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Activation("linear")])
+    model.compile(loss="mse", metrics=[copy])
+    logs = model.evaluate(probability, truth, batch_size=2, verbose=0, return_dict=True)
+    metric.update_state(truth, probability)
+    assert logs["localization_f1"] == pytest.approx(float(metric.result()), abs=1e-6)
