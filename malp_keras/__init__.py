@@ -1,0 +1,1 @@
+"""MaLP: proactive manipulation localization for Keras 3 (not implemented yet)."""
