@@ -1,0 +1,100 @@
+"""Pictures of any size through a function of small pictures: overlapping tiles, blended smoothly.
+
+The blending weights of a picture are products of one window down the rows and one along the
+columns, each normalized to sum to 1 at every position. The weighted tiles can therefore be added
+straight into the result, and no other array of the picture's size is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
+    """First positions of equally long tiles that cover an axis exactly.
+
+    All tiles but the last start at multiples of `tile - overlap`; the last one ends with the axis
+    and so may overlap more.
+
+    Args:
+        length: Length of the axis in pixels.
+        tile: Length of a tile in pixels.
+        overlap: Least number of pixels that neighbours share, less than `tile`.
+
+    Returns:
+        Increasing positions; `[0]` where one tile is enough.
+
+    Raises:
+        ValueError: Not 0 <= overlap < tile.
+
+    Example:
+        >>> tile_starts(1000, 512, 64)
+        [0, 448, 488]
+    """
+    if not 0 <= overlap < tile:
+        raise ValueError(f"the overlap must be from 0 to below the tile size {tile}, not {overlap}")
+    if length <= tile:
+        return [0]
+    return [*range(0, length - tile, tile - overlap), length - tile]
+
+
+def blend_windows(length: int, tile: int, overlap: int) -> np.ndarray:
+    """Blending weights of the tiles of one axis.
+
+    Each tile rises and falls over `overlap` pixels like a raised cosine; the weights are then
+    normalized to sum to 1 at every position of the axis.
+
+    Args:
+        length: Length of the axis in pixels.
+        tile: Length of a tile in pixels.
+        overlap: Least number of pixels that neighbours share.
+
+    Returns:
+        float64 array (tiles, min(tile, length)), in (0, 1], one row for each of `tile_starts`.
+    """
+    starts = tile_starts(length, tile, overlap)
+    tile = min(tile, length)
+    distance = np.minimum(np.arange(tile), np.arange(tile)[::-1]) + 0.5
+    window = np.sin(np.pi / 2 * np.minimum(distance / max(overlap, 1), 1.0)) ** 2
+    total = np.zeros(length)
+    for start in starts:
+        total[start : start + tile] += window
+    return np.stack([window / total[start : start + tile] for start in starts])
+
+
+def localize_in_tiles(
+    image: np.ndarray,
+    localize: Callable[[np.ndarray], np.ndarray],
+    tile: int,
+    overlap: int,
+) -> np.ndarray:
+    """Localizes in overlapping tiles and blends the probabilities.
+
+    All tiles of a picture have the same shape, so that a compiled network is compiled once.
+
+    Args:
+        image: Array (height, width, channels).
+        localize: Function from a tile (h, w, channels) to probabilities (h, w) in 0 to 1.
+        tile: Height and width of a tile in pixels; less where the picture is smaller.
+        overlap: Least number of pixels that neighbouring tiles share.
+
+    Returns:
+        float32 array (height, width), values 0 to 1.
+
+    Raises:
+        ValueError: Not 0 <= overlap < tile.
+    """
+    height, width = image.shape[:2]
+    rows, columns = (
+        list(zip(tile_starts(n, tile, overlap), blend_windows(n, tile, overlap), strict=True))
+        for n in (height, width)
+    )
+    result = np.zeros((height, width), np.float32)
+    for top, row_window in rows:
+        for left, column_window in columns:
+            inside = np.s_[top : top + tile, left : left + tile]
+            weights = np.outer(row_window, column_window)
+            result[inside] += (weights * localize(image[inside])).astype(np.float32)
+    return np.clip(result, 0.0, 1.0, out=result)
