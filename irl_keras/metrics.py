@@ -1,6 +1,6 @@
 """Measures of localization: NumPy, one picture at a time, and one Keras metric for training.
 
-A pixel is *flagged* when its probability reaches the threshold (``>=``). With TP, FP, FN and TN
+A pixel is *flagged* when its probability reaches the threshold (`>=`). With TP, FP, FN and TN
 counted over the pixels of one picture, the positive class being the manipulated pixels:
 
 ========== ===================================================== ==============================
@@ -56,7 +56,7 @@ def verdict(flagged_share: float) -> str:
         flagged_share: flagged pixels over all pixels, 0 to 1.
 
     Returns:
-        ``"manipulated"`` from `MIN_FLAGGED_SHARE` on, else ``"untouched"``.
+        `"manipulated"` from `MIN_FLAGGED_SHARE` on, else `"untouched"`.
     """
     return "manipulated" if flagged_share >= MIN_FLAGGED_SHARE else "untouched"
 
@@ -72,7 +72,7 @@ def localization_scores(
         threshold: a pixel is flagged from this probability on.
 
     Returns:
-        The measures ``mIoU``, ``F1``, ``precision``, ``recall``, ``IoU``, ``AUC`` and ``best_F1``,
+        The measures `mIoU`, `F1`, `precision`, `recall`, `IoU`, `AUC` and `best_F1`,
         each 0 to 1. All but the last two depend on the threshold.
 
     Raises:
@@ -141,7 +141,7 @@ def untouched_scores(probability: np.ndarray, threshold: float = 0.5) -> dict[st
         threshold: a pixel is flagged from this probability on.
 
     Returns:
-        ``pixels_flagged``, the share of flagged pixels (0 to 1), and ``picture_flagged``, True when
+        `pixels_flagged`, the share of flagged pixels (0 to 1), and `picture_flagged`, True when
         `verdict` calls the picture manipulated. Their means over pictures are the share of pixels
         (of pictures of one size) and the share of pictures flagged.
 
@@ -198,7 +198,7 @@ def summarize(scores: Sequence[dict[str, float]], seed: int = 0) -> dict[str, di
         seed: of the bootstrap.
 
     Returns:
-        For each measure ``mean``, ``low`` and ``high`` of the interval, over the pictures where the
+        For each measure `mean`, `low` and `high` of the interval, over the pictures where the
         measure is defined (not NaN); NaN when there are none.
 
     Raises:

@@ -1,0 +1,246 @@
+"""Tables, JSON, picture grids and heat maps: how results are shown, for every method alike."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from irl_keras.files import write_atomically
+
+# --- tables -----------------------------------------------------------------------------------
+
+
+def format_interval(summary: Mapping[str, float], digits: int = 3) -> str:
+    """Shows a mean above its interval: two lines of a text table's cell.
+
+    Args:
+        summary: `mean`, `low` and `high`, as `irl_keras.metrics.summarize` gives them.
+        digits: after the decimal point.
+
+    Returns:
+        For example `"0.912\\n0.89-0.93"`, the interval with one digit less; `"-"` for NaN.
+    """
+    if math.isnan(summary["mean"]):
+        return "-"
+    low, high = (f"{summary[end]:.{max(digits - 1, 0)}f}" for end in ("low", "high"))
+    return f"{summary['mean']:.{digits}f}\n{low}-{high}"
+
+
+def text_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """Renders rows as aligned plain text; a cell may have several lines.
+
+    Args:
+        rows: one mapping from column name to cell a row; the columns are those of the first row.
+
+    Returns:
+        The table without a final newline: text to the left, numbers to the right.
+
+    Raises:
+        ValueError: when there are no rows, or their columns differ.
+    """
+    columns = _columns(rows)
+    lines = [columns]
+    for row in rows:
+        cells = [str(row[column]).split("\n") for column in columns]
+        for index in range(max(map(len, cells))):
+            lines.append([cell[index] if index < len(cell) else "" for cell in cells])
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    lines.insert(1, ["-" * width for width in widths])
+    numeric = [_is_numeric(column, rows) for column in columns]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(line, widths, numeric, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """Renders rows as a Markdown table; the lines of a cell are joined, the later in brackets.
+
+    Args:
+        rows: as for `text_table`.
+
+    Returns:
+        The table without a final newline, for example `| 0.912 (0.89-0.93) |`.
+
+    Raises:
+        ValueError: when there are no rows, or their columns differ.
+    """
+    columns = _columns(rows)
+    numeric = [_is_numeric(column, rows) for column in columns]
+    lines = [columns, ["---:" if number else "---" for number in numeric]]
+    for row in rows:
+        cells = [str(row[column]).replace("|", "\\|").split("\n") for column in columns]
+        lines.append([" ".join([cell[0], *(f"({line})" for line in cell[1:])]) for cell in cells])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _columns(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    if not rows:
+        raise ValueError("a table needs at least one row")
+    columns = list(rows[0])
+    for row in rows:
+        if set(row) != set(columns):
+            raise ValueError(f"rows differ in their columns: {columns} and {list(row)}")
+    return columns
+
+
+def _is_numeric(column: str, rows: Sequence[Mapping[str, object]]) -> bool:
+    return all(re.match(r"-$|-?\d", str(row[column])) for row in rows)
+
+
+# --- JSON -------------------------------------------------------------------------------------
+
+
+def to_json(content: object, indent: int | None = None) -> str:
+    """Renders content as strict JSON: NaN and infinities become null, NumPy values plain ones.
+
+    Args:
+        content: dicts, lists, tuples, strings, numbers, None, NumPy scalars and arrays, paths.
+        indent: spaces a level; None for one line (as JSON-lines files need).
+
+    Returns:
+        The text, without a final newline.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    return json.dumps(_plain(content), indent=indent, allow_nan=False)
+
+
+def _plain(content: object) -> object:
+    if isinstance(content, np.ndarray | np.generic):
+        content = content.tolist()
+    if isinstance(content, Mapping):
+        return {str(key): _plain(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    return os.fspath(content) if isinstance(content, os.PathLike) else content
+
+
+def write_json(path: str | os.PathLike, content: object) -> None:
+    """Writes content as indented JSON, complete or not at all.
+
+    Args:
+        path: of the file; missing parent folders are made.
+        content: as for `to_json`.
+
+    Raises:
+        TypeError: for content that JSON cannot hold.
+        OSError: when the file cannot be written.
+    """
+    write_atomically(path, (to_json(content, indent=2) + "\n").encode())
+
+
+# --- pictures ---------------------------------------------------------------------------------
+
+BACKGROUND, INK, PALE_INK = (255, 255, 255), (33, 37, 41), (108, 117, 125)
+
+
+def picture_grid(
+    rows: Sequence[tuple[str, Sequence[np.ndarray]]], headers: Sequence[str], cell: int = 256
+) -> np.ndarray:
+    """Lays pictures out in a grid with a header above each column and a label under each row.
+
+    Args:
+        rows: (label, pictures) each. A picture is uint8 RGB (H, W, 3), or a map (H, W) of booleans
+            or of floats 0 to 1, shown from black to white. Pictures of other sizes than the cell
+            are scaled to fit, small ones with visible pixels, and centred.
+        headers: one a column.
+        cell: side of a square cell in pixels.
+
+    Returns:
+        uint8 RGB array.
+
+    Raises:
+        ValueError: when there are no rows, or a row has not one picture a header.
+    """
+    if not rows:
+        raise ValueError("a picture grid needs at least one row")
+    gap, text = max(cell // 32, 4), max(cell // 16, 11)
+    header_height, row_height = text + 2 * gap, cell + text + 3 * gap
+    width = len(headers) * (cell + gap) + gap
+    canvas = Image.new("RGB", (width, header_height + len(rows) * row_height), BACKGROUND)
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(size=text)
+    for column, header in enumerate(headers):
+        left = gap + column * (cell + gap)
+        label = _shortened(header, font, cell)
+        draw.text((left + cell / 2, header_height / 2), label, INK, font, anchor="mm")
+    for index, (label, pictures) in enumerate(rows):
+        if len(pictures) != len(headers):
+            raise ValueError(f"{label}: {len(pictures)} pictures for {len(headers)} headers")
+        top = header_height + index * row_height
+        for column, picture in enumerate(pictures):
+            fitted = _fitted(picture, cell)
+            left = gap + column * (cell + gap)
+            corner = (left + (cell - fitted.width) // 2, top + (cell - fitted.height) // 2)
+            canvas.paste(fitted, corner)
+        middle = top + cell + gap + text / 2
+        label = _shortened(label, font, width - 2 * gap)
+        draw.text((gap, middle), label, PALE_INK, font, anchor="lm")
+    return np.array(canvas)
+
+
+def _fitted(picture: np.ndarray, cell: int) -> Image.Image:
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8:
+        picture = np.uint8(np.clip(picture, 0, 1) * 255 + 0.5)
+    image = Image.fromarray(picture).convert("RGB")
+    scale = cell / max(image.size)
+    size = tuple(max(1, round(side * scale)) for side in image.size)
+    method = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST
+    return image if size == image.size else image.resize(size, method)
+
+
+def _shortened(label: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    if font.getlength(label) <= width:
+        return label
+    while label and font.getlength(label + "...") > width:
+        label = label[:-1]
+    return label + "..."
+
+
+OVERLAY_STRENGTH = 0.7
+_BAND_PIXELS = 2**20
+
+
+def overlay(image: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Paints a probability map over its picture as a heat map.
+
+    Both the colour and the opacity follow the probability: at 0 the picture shows unchanged, at 1
+    it keeps 30 %. The work is done band by band, so a 100-megapixel picture needs little more
+    memory than its own copy.
+
+    Args:
+        image: uint8 RGB (H, W, 3).
+        probability: float (H, W), 0 to 1.
+
+    Returns:
+        uint8 RGB (H, W, 3), a new array.
+
+    Raises:
+        ValueError: when the sizes differ.
+    """
+    if image.shape != (*probability.shape, 3):
+        raise ValueError(f"image {image.shape} and probability {probability.shape} differ in size")
+    result = np.empty_like(image)
+    rows = max(1, _BAND_PIXELS // max(1, image.shape[1]))
+    for top in range(0, image.shape[0], rows):
+        band = slice(top, top + rows)
+        level = np.clip(probability[band], 0, 1).astype(np.float32)
+        heat = cv2.applyColorMap(np.uint8(level * 255 + 0.5), cv2.COLORMAP_PLASMA)[..., ::-1]
+        opacity = OVERLAY_STRENGTH * level[..., None]
+        result[band] = image[band] + opacity * (heat - image[band].astype(np.float32)) + 0.5
+    return result
