@@ -1,0 +1,236 @@
+"""Presets: round trip in float16, model cards, and the refusal of anything else."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from irl_keras import presets
+from irl_keras.irl_net import irl_net
+from irl_keras.layers import BayarConv2D
+
+ARGUMENTS = {"input_shape": [None, None, 3], "width": 0.125}
+CARD = {
+    "name": "tiny",
+    "architecture": {"name": "irl_net", "arguments": ARGUMENTS},
+    "training_data": ["some photographs", "some more"],
+    "recipe": "configs/tiny.py",
+    "commit": "0123abc",
+    "seed": 0,
+    "measured": {"clean": {"F1": 0.5}},
+    "limits": "not trained",
+    "intended_use": "tests",
+    "licence": "Apache-2.0",
+}
+
+
+def _small_model(filters: int = 2, value: float | None = None) -> keras.Model:
+    picture = keras.Input((None, None, 3), name="picture")
+    x = BayarConv2D(filters, 3, name="bayar")(picture)
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    model = keras.Model(picture, keras.layers.Conv2D(1, 1, name="logits")(x), name="small")
+    if value is not None:
+        model.get_layer("logits").kernel.assign(np.full((1, 1, filters, 1), value))
+    return model
+
+
+SMALL_CARD = {**CARD, "architecture": {"name": "small", "arguments": {"filters": 2}}}
+
+
+@pytest.fixture
+def store(tmp_path) -> presets.PresetStore:
+    presets.save_preset(_small_model(), tmp_path / "tiny", SMALL_CARD)
+    return presets.PresetStore(tmp_path, {"small": _small_model})
+
+
+def test_network_survives_the_round_trip(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = irl_net(**ARGUMENTS)
+    card = presets.save_preset(model, tmp_path / "tiny", CARD)
+    copy = presets.from_preset(tmp_path / "tiny")
+    assert [v.path for v in copy.weights] == [v.path for v in model.weights]
+    for original, loaded in zip(model.weights, copy.weights, strict=True):
+        assert loaded.dtype == "float32"
+        np.testing.assert_allclose(loaded.numpy(), original.numpy(), rtol=2**-10, atol=1e-4)
+    image = np.random.default_rng(0).integers(0, 256, (1, 33, 40, 3), dtype=np.uint8)
+    again = presets.from_preset(str(tmp_path / "tiny"))
+    first, second = (np.asarray(m.predict_on_batch(image)) for m in (copy, again))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first, model.predict_on_batch(image), atol=0.01)
+    assert card == presets.read_card(tmp_path / "tiny")
+    data = (tmp_path / "tiny" / "weights.npz").read_bytes()
+    assert card["bytes"] == len(data) < 2.3 * model.count_params() + 40_000
+    assert card["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_rounded_constrained_kernels_satisfy_their_constraint_again(tmp_path):
+    model = _small_model()
+    presets.save_preset(model, tmp_path, SMALL_CARD)
+    rounded = model.get_layer("bayar").kernel.numpy().astype(np.float16).astype(np.float32)
+    assert np.abs(rounded.sum(axis=(0, 1))).max() > 1e-5  # the rounding alone breaks it
+    kernel = presets.PresetStore("none", {"small": _small_model}).load(tmp_path)
+    kernel = kernel.get_layer("bayar").kernel.numpy()
+    assert (kernel[1, 1] == -1).all()
+    np.testing.assert_allclose(kernel.sum(axis=(0, 1)), 0, atol=1e-6)
+
+
+def test_equal_weights_give_equal_bytes_and_no_other_files(tmp_path):
+    model = _small_model()
+    for name in ("one", "two"):
+        presets.save_preset(model, tmp_path / name, SMALL_CARD)
+    presets.save_preset(model, tmp_path / "two", SMALL_CARD)
+    assert sorted(os.listdir(tmp_path / "two")) == ["card.json", "weights.npz"]
+    for file in ("card.json", "weights.npz"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    with zipfile.ZipFile(tmp_path / "one" / "weights.npz") as archive:
+        assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
+
+
+def test_store_lists_its_presets_and_names_them_when_one_is_missing(store, tmp_path):
+    shutil.copytree(tmp_path / "tiny", tmp_path / "another")
+    (tmp_path / "no_card").mkdir()
+    assert store.names() == ["another", "tiny"]
+    assert store.load("another").name == "small"
+    with pytest.raises(ValueError, match=r"typo: neither a preset \(another, tiny\) nor a folder"):
+        store.load("typo")
+    with pytest.raises(ValueError, match="none installed"):
+        presets.PresetStore(tmp_path / "empty", {}).card("tiny")
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-100], lambda data: data[::-1]])
+def test_wrong_or_truncated_weights_are_refused_by_name_and_hash(store, tmp_path, damage):
+    path = tmp_path / "tiny" / "weights.npz"
+    data = damage(path.read_bytes())
+    path.write_bytes(data)
+    with pytest.raises(ValueError) as error:
+        store.load("tiny")
+    for part in (str(path), hashlib.sha256(data).hexdigest(), store.card("tiny")["sha256"]):
+        assert part in str(error.value)
+
+
+def test_missing_weights_are_an_os_error_with_the_path(store, tmp_path):
+    (tmp_path / "tiny" / "weights.npz").unlink()
+    with pytest.raises(OSError, match="weights.npz"):
+        store.load("tiny")
+
+
+def _replace_weights(folder, change) -> None:
+    """Puts other arrays into the preset, with a card that vouches for them."""
+    with np.load(folder / "weights.npz") as arrays:
+        weights = change(dict(arrays))
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=True, **weights)
+    _vouch_for(folder, file.getvalue())
+
+
+def _vouch_for(folder, data: bytes) -> None:
+    (folder / "weights.npz").write_bytes(data)
+    card = json.loads((folder / "card.json").read_text())
+    card["sha256"] = hashlib.sha256(data).hexdigest()
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+class _Bomb:
+    def __reduce__(self):
+        return os.abort, ()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda w: {k: v for k, v in w.items() if k != "norm/gamma"}, r"missing \['norm/gamma'\]"),
+        (lambda w: {**w, "extra/bias": np.zeros(1)}, r"unknown \['extra/bias'\]"),
+        (lambda w: {**w, "logits/bias": np.zeros(2)}, r"logits/bias is float64 of shape \(2,\)"),
+        (lambda w: {**w, "logits/bias": np.array(["x"])}, "logits/bias is <U1"),
+        (lambda w: {**w, "logits/bias": np.array([_Bomb()])}, "allow_pickle"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_by_name(store, tmp_path, change, message):
+    _replace_weights(tmp_path / "tiny", change)
+    with pytest.raises(ValueError, match=message) as error:
+        store.load("tiny")
+    assert "weights.npz" in str(error.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"text", b"PK\x03\x04" + bytes(50)])
+def test_weights_that_are_no_archive_are_refused(store, tmp_path, data):
+    _vouch_for(tmp_path / "tiny", data)
+    with pytest.raises(ValueError, match="weights.npz: not a weights file"):
+        store.load("tiny")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "not a model card"),
+        ("[]", "lacks architecture, bytes"),
+        (json.dumps({k: v for k, v in SMALL_CARD.items() if k != "limits"}), "lacks .*limits"),
+    ],
+)
+def test_damaged_cards_are_refused(store, tmp_path, content, message):
+    (tmp_path / "tiny" / "card.json").write_text(content)
+    with pytest.raises(ValueError, match=f"card.json.*{message}"):
+        store.card("tiny")
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    ["small", {"name": "os.system", "arguments": {}}, {"name": "small", "arguments": {"x": 1}}],
+)
+def test_unknown_architectures_are_refused(store, tmp_path, architecture):
+    path = tmp_path / "tiny" / "card.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "architecture": architecture}))
+    with pytest.raises(ValueError, match=r"card.json: cannot build .*\(known: small\)"):
+        store.load("tiny")
+
+
+@pytest.mark.parametrize("value", [1e5, float("nan")])
+def test_weights_beyond_float16_are_not_saved(tmp_path, value):
+    with pytest.raises(ValueError, match="logits/kernel: has values that float16 cannot hold"):
+        presets.save_preset(_small_model(value=value), tmp_path / "new", SMALL_CARD)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"limits": ""}, "needs limits"), ({"architecture": "irl_net"}, "name and arguments")],
+)
+def test_incomplete_cards_are_not_saved(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        presets.save_preset(_small_model(), tmp_path / "new", {**SMALL_CARD, **change})
+    assert not (tmp_path / "new").exists()
+
+
+class _Twins(keras.layers.Layer):
+    def __init__(self):
+        super().__init__(name="twins")
+        self.both = [keras.layers.Dense(3, name="dense") for _ in range(2)]
+
+    def build(self, input_shape):
+        for layer in self.both:
+            layer.build(input_shape)
+
+    def call(self, inputs):
+        return self.both[1](self.both[0](inputs))
+
+
+def test_variables_of_one_path_are_not_saved(tmp_path):
+    picture = keras.Input((None, None, 3))
+    model = keras.Model(picture, _Twins()(picture))
+    with pytest.raises(ValueError, match="same path"):
+        presets.save_preset(model, tmp_path / "new", SMALL_CARD)
+
+
+def test_card_as_markdown(store):
+    lines = presets.card_markdown(store.card("tiny")).split("\n")
+    assert lines[0] == "### tiny"
+    assert "- **Training data**: some photographs; some more" in lines
+    measured = lines.index("- **Measured**")
+    assert lines[measured + 1 : measured + 3] == ["  - **clean**", "    - **F1**: 0.5"]
+    assert any("SHA-256" in line and store.card("tiny")["sha256"] in line for line in lines)
