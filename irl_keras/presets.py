@@ -165,7 +165,7 @@ def _assign(model: keras.Model, weights: dict[str, np.ndarray], path: Path) -> N
     for name, variable in variables.items():
         variable.assign(weights[name])
         if variable.constraint is not None:
-            variable.assign(variable.constraint(variable))
+            variable.assign(variable.constraint(keras.ops.convert_to_tensor(variable)))
 
 
 def _weights_by_path(model: keras.Model) -> dict[str, keras.Variable]:
