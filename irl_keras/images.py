@@ -206,6 +206,7 @@ def _decode(
                 raise Image.DecompressionBombError
             image.load()
             image = _upright(image)
+            image.info.pop("transparency", None)  # a palette's alpha, of which Pillow would warn
             width, height = image.size
             result = np.empty((height, width, *channels), np.uint8)
             step = max(1, _BAND_PIXELS // width)
