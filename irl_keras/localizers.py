@@ -51,7 +51,7 @@ class ModelLocalizer(Localizer):
         model: Maps (1, H, W, 3), RGB in 0 to 255, to probabilities (1, H, W, 1).
         name: Short name for tables and reports.
         whole_limit: Largest area, in pixels, of a picture that is given to the model at once.
-        tile: Height and width of a tile in pixels.
+        tile: Greatest height and width of a tile in pixels.
         overlap: Least number of pixels that neighbouring tiles share.
 
     Example:

@@ -40,6 +40,29 @@ def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
     return [*range(0, length - tile, tile - overlap), length - tile]
 
 
+def fitted_tile(length: int, tile: int, overlap: int) -> int:
+    """Shortens tiles so that no more of them than needed overlap more than asked for.
+
+    Args:
+        length: Length of the axis in pixels.
+        tile: Greatest length of a tile in pixels.
+        overlap: Least number of pixels that neighbours share.
+
+    Returns:
+        The least length with which the same number of tiles covers the axis; a multiple of 8, the
+        stride of the network and the side of a JPEG block, unless that is more than `tile`.
+
+    Example:
+        >>> fitted_tile(1024, 512, 64)  # 3 tiles of 384 cover as much as 3 of 512
+        384
+    """
+    count = len(tile_starts(length, tile, overlap))
+    if count == 1:
+        return tile
+    needed = -(-(length - overlap) // count) + overlap
+    return min(tile, -(-needed // 8) * 8)
+
+
 def blend_windows(length: int, tile: int, overlap: int) -> np.ndarray:
     """Blending weights of the tiles of one axis.
 
@@ -77,7 +100,7 @@ def localize_in_tiles(
     Args:
         image: Array (height, width, channels).
         localize: Function from a tile (h, w, channels) to probabilities (h, w) in 0 to 1.
-        tile: Height and width of a tile in pixels; less where the picture is smaller.
+        tile: Greatest height and width of a tile in pixels, see `fitted_tile`.
         overlap: Least number of pixels that neighbouring tiles share.
 
     Returns:
@@ -87,14 +110,20 @@ def localize_in_tiles(
         ValueError: Not 0 <= overlap < tile.
     """
     height, width = image.shape[:2]
-    rows, columns = (
-        list(zip(tile_starts(n, tile, overlap), blend_windows(n, tile, overlap), strict=True))
-        for n in (height, width)
-    )
+    rows, columns = (_axis(length, tile, overlap) for length in (height, width))
     result = np.zeros((height, width), np.float32)
-    for top, row_window in rows:
-        for left, column_window in columns:
-            inside = np.s_[top : top + tile, left : left + tile]
+    for row, row_window in rows:
+        for column, column_window in columns:
+            inside = row, column
             weights = np.outer(row_window, column_window)
             result[inside] += (weights * localize(image[inside])).astype(np.float32)
     return np.clip(result, 0.0, 1.0, out=result)
+
+
+def _axis(length: int, tile: int, overlap: int) -> list[tuple[slice, np.ndarray]]:
+    """Where the tiles of an axis are and how they are weighted."""
+    tile = fitted_tile(length, tile, overlap)
+    starts, windows = tile_starts(length, tile, overlap), blend_windows(length, tile, overlap)
+    return [
+        (slice(at, at + len(window)), window) for at, window in zip(starts, windows, strict=True)
+    ]

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irl_keras.tiling import blend_windows, localize_in_tiles, tile_starts
+from irl_keras.tiling import blend_windows, fitted_tile, localize_in_tiles, tile_starts
 
 
 @st.composite
@@ -61,7 +61,22 @@ def test_a_pointwise_method_gives_the_same_in_tiles(axis, width, seed):
     result = localize_in_tiles(image, red, tile, overlap)
     assert result.dtype == np.float32 and result.min() >= 0 and result.max() <= 1
     np.testing.assert_allclose(result, image[..., 0] / 255, atol=1e-6)
-    assert shapes == {(min(tile, height), min(tile, width), 3)}
+    ((tile_height, tile_width, _),) = shapes  # all tiles have the same shape
+    assert tile_height <= tile and tile_width <= tile
+
+
+@settings(max_examples=200, deadline=None)
+@given(axes())
+def test_fitted_tiles_are_as_many_and_no_longer_than_needed(axis):
+    length, tile, overlap = axis
+    fitted = fitted_tile(length, tile, overlap)
+    count = len(tile_starts(length, tile, overlap))
+    assert overlap < fitted <= tile
+    assert len(tile_starts(length, fitted, overlap)) <= count
+    if fitted < tile:
+        assert fitted % 8 == 0
+        shorter = fitted - 8
+        assert shorter <= overlap or len(tile_starts(length, shorter, overlap)) > count
 
 
 @pytest.mark.parametrize("tile, overlap", [(64, 64), (64, -1), (0, 0)])
