@@ -25,7 +25,7 @@ the IRL-Net paper, not ratios of summed counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -216,6 +216,34 @@ def summarize(scores: Sequence[dict[str, float]], seed: int = 0) -> dict[str, di
     return summary
 
 
+def summarize_groups(
+    records: Sequence[Mapping], by: Sequence[str], seed: int = 0
+) -> list[dict[str, object]]:
+    """Averages the measures of each group of pictures: one row of a table a group.
+
+    Args:
+        records: one a picture and condition: the fields of `by`, and `scores` as for `summarize`.
+        by: fields whose values make a group, for example method and degradation.
+        seed: of the bootstrap.
+
+    Returns:
+        For each group, in order of first appearance, the fields of `by`, the number of `pictures`
+        and the `scores` as `summarize` gives them. Nothing for no records.
+    """
+    groups = {}
+    for record in records:
+        key = tuple(record[field] for field in by)
+        groups.setdefault(key, []).append(record["scores"])
+    return [
+        {
+            **dict(zip(by, key, strict=True)),
+            "pictures": len(scores),
+            "scores": summarize(scores, seed),
+        }
+        for key, scores in groups.items()
+    ]
+
+
 @keras.saving.register_keras_serializable(package="irl_keras")
 class LocalizationF1(keras.metrics.Metric):
     """F1 per picture at a threshold, averaged over the pictures that have a manipulated pixel.
@@ -249,6 +277,7 @@ class LocalizationF1(keras.metrics.Metric):
         self.count = self.add_weight(name="count", initializer="zeros")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds a batch; see the call arguments."""
         truth = self._per_picture(y_true) >= 0.5
         flagged = self._per_picture(y_pred) >= self.threshold
         hits = ops.sum(ops.cast(ops.logical_and(truth, flagged), self.dtype), axis=1)
@@ -267,7 +296,9 @@ class LocalizationF1(keras.metrics.Metric):
         return ops.reshape(values, (ops.shape(values)[0], -1))
 
     def result(self):
+        """Returns the mean F1 so far, a scalar."""
         return ops.divide_no_nan(self.total, self.count)
 
     def get_config(self):
+        """Returns what rebuilds the metric."""
         return {**super().get_config(), "threshold": self.threshold}

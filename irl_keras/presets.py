@@ -253,6 +253,24 @@ def _markdown_item(title: str, value: object, indent: str) -> list[str]:
     return [f"{indent}- **{title}**: {value}"]
 
 
+def load_model_file(path: str | os.PathLike) -> keras.Model:
+    """Loads a model that Keras saved, such as a checkpoint of training, for prediction.
+
+    Args:
+        path: `.keras` file.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        ValueError: when the file is missing, damaged, or needs code that is not loaded.
+    """
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # Keras raises many kinds on damaged files
+        raise ValueError(f"{path}: not a model that Keras can load: {error}") from error
+
+
 _SHIPPED = PresetStore(Path(__file__).parent / "weights", {"irl_net": irl_net})
 
 from_preset = _SHIPPED.load

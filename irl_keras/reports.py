@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import math
 import os
+import platform
 import re
 from collections.abc import Mapping, Sequence
 
 import cv2
+import keras
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -18,19 +21,45 @@ from irl_keras.files import write_atomically
 
 
 def format_interval(summary: Mapping[str, float], digits: int = 3) -> str:
-    """Shows a mean above its interval: two lines of a text table's cell.
+    r"""Shows a mean above its interval: two lines of a text table's cell.
 
     Args:
         summary: `mean`, `low` and `high`, as `irl_keras.metrics.summarize` gives them.
         digits: after the decimal point.
 
     Returns:
-        For example `"0.912\\n0.89-0.93"`, the interval with one digit less; `"-"` for NaN.
+        For example `"0.912\n0.89-0.93"`, the interval with one digit less; `"-"` for NaN.
     """
     if math.isnan(summary["mean"]):
         return "-"
     low, high = (f"{summary[end]:.{max(digits - 1, 0)}f}" for end in ("low", "high"))
     return f"{summary['mean']:.{digits}f}\n{low}-{high}"
+
+
+def summary_rows(
+    summaries: Sequence[Mapping[str, object]], titles: Mapping[str, str], digits: int = 3
+) -> list[dict[str, object]]:
+    """Turns summaries into the rows of a table.
+
+    Args:
+        summaries: as `irl_keras.metrics.summarize_groups` gives them.
+        titles: column title of each measure to show.
+        digits: as for `format_interval`.
+
+    Returns:
+        Rows for `text_table` and `markdown_table`: the fields of the group, the number of pictures,
+        and mean and interval of each measure.
+    """
+    return [
+        {
+            **{field: value for field, value in summary.items() if field != "scores"},
+            **{
+                title: format_interval(summary["scores"][measure], digits)
+                for measure, title in titles.items()
+            },
+        }
+        for summary in summaries
+    ]
 
 
 def text_table(rows: Sequence[Mapping[str, object]]) -> str:
@@ -141,6 +170,18 @@ def write_json(path: str | os.PathLike, content: object) -> None:
         OSError: when the file cannot be written.
     """
     write_atomically(path, (to_json(content, indent=2) + "\n").encode())
+
+
+def library_versions() -> dict[str, str]:
+    """Lists the versions of what results depend on: Python, Keras, its backend, NumPy, OpenCV."""
+    backend = keras.backend.backend()
+    return {
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        backend: importlib.metadata.version(backend),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+    }
 
 
 # --- pictures ---------------------------------------------------------------------------------

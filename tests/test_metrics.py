@@ -125,6 +125,18 @@ def test_summarize_averages_over_pictures_where_defined():
         metrics.summarize([])
 
 
+def test_summarize_groups_keeps_order_and_counts_pictures():
+    records = [
+        {"picture": i, "method": method, "scores": {"F1": value}}
+        for i, (method, value) in enumerate([("noise", 0.1), ("irl", 0.8), ("noise", 0.3)])
+    ]
+    noise, irl = metrics.summarize_groups(records, by=["method"])
+    assert (noise["method"], noise["pictures"]) == ("noise", 2)
+    assert noise["scores"]["F1"]["mean"] == pytest.approx(0.2)
+    assert (irl["method"], irl["pictures"], irl["scores"]["F1"]["mean"]) == ("irl", 1, 0.8)
+    assert metrics.summarize_groups([], by=["method"]) == []
+
+
 def _batch() -> tuple[np.ndarray, np.ndarray]:
     """Three pictures; the last one is untouched but has flagged pixels."""
     examples = [_example(seed) for seed in range(3)]

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -39,6 +40,20 @@ def test_markdown_table():
         "| all zero | 4 | 0.000 (0.00-0.00) |",
         "| a\\|b | 12 | - |",
     ]
+
+
+def test_summary_rows():
+    score = {"mean": 0.5, "low": 0.25, "high": 0.75}
+    summary = {"method": "noise", "pictures": 3, "scores": {"F1": score, "AUC": score}}
+    assert reports.summary_rows([summary], {"F1": "F1 (%)"}) == [
+        {"method": "noise", "pictures": 3, "F1 (%)": "0.500\n0.25-0.75"}
+    ]
+
+
+def test_library_versions_name_the_backend():
+    versions = reports.library_versions()
+    assert {"python", "keras", keras.backend.backend(), "numpy", "opencv"} == set(versions)
+    assert all(version[0].isdigit() for version in versions.values())
 
 
 @pytest.mark.parametrize("render", [reports.text_table, reports.markdown_table])
