@@ -1,0 +1,74 @@
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from datasets.sources import bundled_photographs, find_pictures, list_photographs
+from irl_keras.images import read_image
+
+
+def _touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_pictures_of_all_sub_folders_are_listed_in_order(tmp_path):
+    _touch(tmp_path, "b.jpg", "a/2.PNG", "a/1.webp", "a-b/3.tif", "a/b/c.bmp")
+    found = [path.relative_to(tmp_path).as_posix() for path in list_photographs(tmp_path)]
+    assert found == ["a/1.webp", "a/2.PNG", "a/b/c.bmp", "a-b/3.tif", "b.jpg"]
+
+
+def test_other_and_hidden_files_are_left_out(tmp_path):
+    _touch(tmp_path, "notes.txt", ".a.jpg", "jpg", "b.jpg.part", "c.jpg")
+    assert list_photographs(str(tmp_path)) == [tmp_path / "c.jpg"]
+
+
+def test_folder_without_pictures(tmp_path):
+    _touch(tmp_path, "notes.txt")
+    assert find_pictures(tmp_path) == []
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path}: has no pictures (bmp, ")):
+        list_photographs(tmp_path)
+
+
+def test_missing_folder_and_file_instead_of_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
+        list_photographs(tmp_path / "nowhere")
+    _touch(tmp_path, "a.jpg")
+    with pytest.raises(NotADirectoryError, match="a.jpg: is a file"):
+        list_photographs(tmp_path / "a.jpg")
+
+
+def test_unreadable_sub_folder_is_named(tmp_path, monkeypatch):
+    _touch(tmp_path, "a.jpg", "locked/b.jpg")
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(OSError, match="locked: cannot be listed .Permission denied."):
+        list_photographs(tmp_path)
+
+
+def test_bundled_photographs_are_split_and_attributed():
+    splits = {split: bundled_photographs(split) for split in ("train", "test")}
+    assert [len(paths) for paths in splits.values()] == [6, 6]
+    samples = splits["train"][0].parents[1]
+    attribution = (samples / "ATTRIBUTION.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| ((?:train|test)/\S+) \| [^|]+ \| \[CC", attribution, re.MULTILINE)
+    shipped = [path.relative_to(samples).as_posix() for split in splits.values() for path in split]
+    assert sorted(listed) == sorted(shipped)
+    contents = [path.read_bytes() for split in splits.values() for path in split]
+    assert len({hashlib.sha256(content).digest() for content in contents}) == 12
+    for path in splits["train"] + splits["test"]:
+        assert min(read_image(path).shape[:2]) == 512
+
+
+def test_unknown_split():
+    with pytest.raises(ValueError, match="'train' or 'test', got 'val'"):
+        bundled_photographs("val")
