@@ -1,0 +1,155 @@
+"""Forging: crop, mask, inpaint, composite and degrade one photograph, by a seed."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from datasets.degradations import degrade, random_degradation
+from datasets.inpainting import INPAINTERS, inpaint
+from datasets.masks import free_form_mask
+
+_MAX_HOLE_SHARE = 0.6
+"""Largest share of a training crop inside the hole; a fill needs surroundings to start from."""
+
+
+class Forgery(NamedTuple):
+    """One forged picture.
+
+    Attributes:
+        image: The forgery, degraded; uint8 (size, size, 3), RGB.
+        mask: uint8 (size, size), 1 = inpainted; all 0 for an untouched picture.
+        original: The untouched crop before inpainting and degradation; uint8 (size, size, 3).
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    original: np.ndarray
+
+
+@dataclass(frozen=True)
+class ForgingRecipe:
+    """How training pictures are forged on the fly.
+
+    Attributes:
+        size: Side of the square crops, in pixels.
+        mask_size: Side at which masks are drawn, at least `size`; a window of the mask is used,
+            so that small crops train for the strokes of larger pictures.
+        inpainters: Inpainter names and their weights in the mixture.
+        untouched: Share of crops left untouched, 0 to 1.
+        degradations: Kinds, weights and ranges for `random_degradation`.
+        min_scale: Photographs are shrunk by a random factor from `min_scale` to 1 before
+            cropping, so that the sharpness of untouched pixels varies.
+    """
+
+    size: int = 128
+    mask_size: int = 256
+    inpainters: dict[str, float] = field(default_factory=lambda: dict.fromkeys(INPAINTERS, 1.0))
+    untouched: float = 0.0
+    degradations: dict[str, tuple] = field(default_factory=lambda: {"clean": (1.0,)})
+    min_scale: float = 1.0
+
+
+def forge(
+    photograph: np.ndarray,
+    size: int,
+    seed: int,
+    inpainter: str | None,
+    degradation: str = "clean",
+) -> Forgery:
+    """Forges one picture for measuring, at the photograph's own resolution.
+
+    Crop and mask depend on the seed alone, so that inpainters and degradations are compared on
+    the same crops and holes. A photograph smaller than the crop is continued by reflection.
+
+    Args:
+        photograph: RGB picture, uint8, shape (H, W, 3).
+        size: Side of the square crop, in pixels.
+        seed: Non-negative integer.
+        inpainter: A key of `datasets.inpainting.INPAINTERS`, or `None` for an untouched picture.
+        degradation: Spec for `datasets.degradations.degrade`.
+
+    Returns:
+        The `Forgery`.
+
+    Raises:
+        ValueError: If the inpainter or the degradation is unknown.
+    """
+    original = _random_crop(photograph, size, 1.0, np.random.default_rng(seed))
+    mask = free_form_mask(size, size, seed)
+    return _forged(original, mask, seed, inpainter, degradation)
+
+
+def forge_for_training(
+    photograph: np.ndarray, recipe: ForgingRecipe, rng: np.random.Generator
+) -> Forgery:
+    """Forges one training crop, every choice of which is drawn by the recipe.
+
+    Args:
+        photograph: RGB picture, uint8, shape (H, W, 3).
+        recipe: What to draw.
+        rng: The source of all choices; the same state gives the same crop.
+
+    Returns:
+        The `Forgery`, flipped and turned at random.
+    """
+    original = _random_crop(photograph, recipe.size, recipe.min_scale, rng)
+    original = _random_turn(original, rng)
+    names = list(recipe.inpainters)
+    weights = np.array([recipe.inpainters[name] for name in names], float)
+    inpainter = names[rng.choice(len(names), p=weights / weights.sum())]
+    if rng.random() < recipe.untouched:
+        inpainter = None
+    seed = int(rng.integers(2**32))
+    mask = _mask_window(free_form_mask(recipe.mask_size, recipe.mask_size, seed), recipe.size, rng)
+    degradation = random_degradation(rng, recipe.degradations)
+    return _forged(original, mask, seed, inpainter, degradation)
+
+
+def _forged(original, mask, seed, inpainter, degradation) -> Forgery:
+    if inpainter is None:
+        image, mask = original, np.zeros_like(mask)
+    else:
+        image = inpaint(inpainter, original, mask)
+    return Forgery(degrade(image, degradation, seed), mask, original)
+
+
+def _random_crop(photograph, size, min_scale, rng) -> np.ndarray:
+    """A square window, shrunk by a factor of `min_scale` to 1 as far as the photograph allows."""
+    height, width = photograph.shape[:2]
+    window = min(round(size / rng.uniform(min_scale, 1.0)), max(min(height, width), size))
+    photograph = _at_least(photograph, window)
+    height, width = photograph.shape[:2]
+    top, left = rng.integers(height - window + 1), rng.integers(width - window + 1)
+    crop = photograph[top : top + window, left : left + window]
+    if window > size:
+        return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(crop)
+
+
+def _at_least(photograph, size) -> np.ndarray:
+    height, width = photograph.shape[:2]
+    missing = (0, max(size - height, 0)), (0, max(size - width, 0)), (0, 0)
+    if not (missing[0][1] or missing[1][1]):
+        return photograph
+    return np.pad(photograph, missing, mode="symmetric")
+
+
+def _random_turn(image, rng) -> np.ndarray:
+    image = np.rot90(image, rng.integers(4))
+    return np.ascontiguousarray(image[:, ::-1] if rng.random() < 0.5 else image)
+
+
+def _mask_window(mask, size, rng) -> np.ndarray:
+    """A window of a larger mask that holds some of the hole, and not too much of it."""
+    rows, columns = np.nonzero(mask)
+    last = mask.shape[0] - size
+    for _ in range(10):
+        pixel = rng.integers(len(rows))
+        top = int(np.clip(rows[pixel] - rng.integers(size), 0, last))
+        left = int(np.clip(columns[pixel] - rng.integers(size), 0, last))
+        window = mask[top : top + size, left : left + size]
+        if window.mean() <= _MAX_HOLE_SHARE:
+            break
+    return np.ascontiguousarray(window)

@@ -1,0 +1,118 @@
+"""Training sets with random access: sample `k` is the same whenever and wherever it is asked for.
+
+This makes training resumable to the sample, and readable by any framework: `datasets.pipeline`
+feeds them to tf.data, and `keras.utils.PyDataset` could as well.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from datasets.degradations import degrade, random_degradation
+from datasets.forging import ForgingRecipe, forge_for_training
+from datasets.pairs import Pair, read_pair
+from irl_keras.images import read_image
+
+CACHE_BYTES = 4 * 2**30
+"""Decoded photographs kept in memory, in bytes: all of a collection of a few thousand."""
+
+
+class TrainingSet(Protocol):
+    """An endless sequence of training samples."""
+
+    size: int
+
+    def sample(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the picture, uint8 (size, size, 3), and the mask, uint8 (size, size, 1)."""
+
+
+class _Cache:
+    """Reads files once, as long as they fit into `CACHE_BYTES`."""
+
+    def __init__(self, read):
+        self._read = read
+        self._kept = {}
+        self._bytes = 0
+
+    def get(self, key):
+        if key in self._kept:
+            return self._kept[key]
+        value = self._read(key)
+        size = value.nbytes if isinstance(value, np.ndarray) else sum(v.nbytes for v in value)
+        if self._bytes + size <= CACHE_BYTES:
+            self._kept[key] = value
+            self._bytes += size
+        return value
+
+
+def _choose(index: int, count: int, seed: int) -> tuple[int, np.random.Generator]:
+    """Item for a sample (each item once in every pass, in a new order) and the sample's choices."""
+    one_pass, position = divmod(index, count)
+    order = np.random.default_rng([seed, 0, one_pass]).permutation(count)
+    return int(order[position]), np.random.default_rng([seed, 1, index])
+
+
+class ForgedPhotographs:
+    """Photographs forged on the fly.
+
+    Args:
+        photographs: Paths of untouched photographs, at least one.
+        recipe: How they are forged.
+        seed: Non-negative integer; decides every sample.
+    """
+
+    def __init__(self, photographs: Sequence[Path], recipe: ForgingRecipe, seed: int):
+        self.photographs = list(photographs)
+        self.recipe = recipe
+        self.seed = seed
+        self.size = recipe.size
+        self._cache = _Cache(read_image)
+
+    def sample(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns sample `index`; see `TrainingSet`."""
+        item, rng = _choose(index, len(self.photographs), self.seed)
+        photograph = self._cache.get(self.photographs[item])
+        forgery = forge_for_training(photograph, self.recipe, rng)
+        return forgery.image, forgery.mask[..., None]
+
+
+class CroppedPairs:
+    """Pairs of a folder, cropped, flipped and degraded at random.
+
+    Args:
+        pairs: Pictures and their masks, at least one; pictures without a mask are untouched.
+        recipe: `size` and `degradations` are used.
+        seed: Non-negative integer; decides every sample.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], recipe: ForgingRecipe, seed: int):
+        self.pairs = list(pairs)
+        self.recipe = recipe
+        self.seed = seed
+        self.size = recipe.size
+        self._cache = _Cache(read_pair)
+
+    def sample(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns sample `index`; see `TrainingSet`."""
+        item, rng = _choose(index, len(self.pairs), self.seed)
+        image, mask = self._cache.get(self.pairs[item])
+        image, mask = _crop_and_flip(image, mask, self.size, rng)
+        spec = random_degradation(rng, self.recipe.degradations)
+        return degrade(image, spec, int(rng.integers(2**32))), mask[..., None]
+
+
+def _crop_and_flip(image, mask, size, rng) -> tuple[np.ndarray, np.ndarray]:
+    """The same window of both; the part of a window beyond a small picture is a reflection."""
+    height, width = mask.shape
+    missing = (0, max(size - height, 0)), (0, max(size - width, 0))
+    image = np.pad(image, (*missing, (0, 0)), mode="symmetric")
+    mask = np.pad(mask, missing, mode="symmetric")
+    top = rng.integers(image.shape[0] - size + 1)
+    left = rng.integers(image.shape[1] - size + 1)
+    image = image[top : top + size, left : left + size]
+    mask = mask[top : top + size, left : left + size]
+    if rng.random() < 0.5:
+        image, mask = image[:, ::-1], mask[:, ::-1]
+    return np.ascontiguousarray(image), np.ascontiguousarray(mask)

@@ -1,0 +1,239 @@
+"""Trains the networks of this repository; `python train.py irl --help` lists the options."""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+import irl_keras
+from configs.experiment import IRLExperiment
+from datasets.forging import forge
+from datasets.pairs import find_pairs, is_pair_folder
+from datasets.pipeline import training_dataset
+from datasets.sources import bundled_photographs, list_photographs
+from datasets.training_sets import CroppedPairs, ForgedPhotographs
+from irl_keras.callbacks import BestCheckpoint, EpochBackup, save_model_atomically, trim_csv_log
+from irl_keras.files import write_atomically
+from irl_keras.images import read_image
+from irl_keras.losses import IRLLoss
+from irl_keras.metrics import LocalizationF1
+
+MONITOR = "val_F1"
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    systems = parser.add_subparsers(dest="system", required=True)
+    irl = systems.add_parser("irl", help="train or fine-tune IRL-Net")
+    irl.add_argument("--config", default="configs/irl_small.py", help="experiment file")
+    irl.add_argument("--data", type=Path, help="photographs to forge, or a pair folder; "
+                     "the bundled training photographs without it")
+    irl.add_argument("--val-data", type=Path, help="photographs to validate on; "
+                     "a tenth of the training photographs without it")
+    irl.add_argument("--out", type=Path, required=True, help="output folder; resumes what is there")
+    irl.add_argument("--init", help="preset, or .keras file, to fine-tune")
+    irl.add_argument("--batch-size", type=int, help="instead of the experiment's")
+    irl.add_argument("--epochs", type=int, help="instead of the experiment's")
+    irl.add_argument("--steps-per-epoch", type=int, help="instead of the experiment's")
+    irl.add_argument("--mixed-precision", choices=["mixed_bfloat16", "mixed_float16"])
+    irl.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    try:
+        train_irl(args)
+    except (ValueError, OSError) as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def train_irl(args):
+    """Trains IRL-Net in `args.out`, from where an earlier run of the same command stopped."""
+    experiment = read_experiment(args)
+    check_same_experiment(args, experiment)
+    keras.utils.set_random_seed(args.seed)
+    if args.mixed_precision:
+        keras.config.set_dtype_policy(args.mixed_precision)
+
+    training_set, val_photographs = open_data(args, experiment)
+    validation = forge_validation_set(val_photographs, experiment)
+
+    backup = EpochBackup(args.out / "backup")
+    epochs_done, checkpoint = backup.latest() or (0, None)
+    with distribution():
+        if checkpoint is not None:
+            model = keras.models.load_model(checkpoint)
+        else:
+            model = start_model(args.init, experiment)
+            compile_model(model, experiment)
+
+    log = args.out / "log.csv"
+    rows = trim_csv_log(log, epochs_done)
+    batches = training_dataset(
+        training_set,
+        experiment.batch_size,
+        first_sample=epochs_done * experiment.steps_per_epoch * experiment.batch_size,
+    )
+    model.fit(
+        batches,
+        initial_epoch=epochs_done,
+        epochs=experiment.epochs,
+        steps_per_epoch=experiment.steps_per_epoch,
+        shuffle=False,  # samples come in their own random order
+        validation_data=validation,
+        validation_batch_size=experiment.batch_size,
+        callbacks=[
+            keras.callbacks.TerminateOnNaN(),
+            keras.callbacks.CSVLogger(log, append=True),
+            keras.callbacks.TensorBoard(args.out / "tensorboard"),
+            BestCheckpoint(
+                args.out / "best.keras",
+                MONITOR,
+                best=max((float(row[MONITOR]) for row in rows), default=-np.inf),
+            ),
+            # Last: an epoch counts as done when everything else of it is written.
+            backup,
+        ],
+    )
+    if model.stop_training:
+        raise ValueError(f"the loss became infinite or not a number; see {log}")
+    save_model_atomically(model, args.out / "last.keras")
+    print(f"The last model is {args.out / 'last.keras'}, the best {args.out / 'best.keras'}.")
+
+
+def read_experiment(args):
+    """The experiment of the config file, with the command line's changes."""
+    if not Path(args.config).is_file():
+        raise ValueError(f"{args.config}: no such config file; see configs/")
+    experiment = runpy.run_path(args.config).get("experiment")
+    if not isinstance(experiment, IRLExperiment):
+        raise ValueError(f"{args.config}: does not define `experiment`, an IRLExperiment")
+    names = ("batch_size", "epochs", "steps_per_epoch")
+    changes = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return dataclasses.replace(experiment, **changes)
+
+
+def check_same_experiment(args, experiment):
+    """Writes down what is trained in a new folder; refuses to resume anything else."""
+    record = {
+        "experiment": dataclasses.asdict(experiment),
+        "data": str(args.data),
+        "val_data": str(args.val_data),
+        "init": args.init,
+        "mixed_precision": args.mixed_precision,
+        "seed": args.seed,
+    }
+    record = json.loads(json.dumps(record))
+    path = args.out / "experiment.json"
+    if not path.exists():
+        record["commit"] = git_commit()
+        write_atomically(path, json.dumps(record, indent=2).encode())
+        return
+    found = json.loads(path.read_text())
+    found.pop("commit", None)
+    if found != record:
+        changed = ", ".join(key for key in record if found.get(key) != record[key])
+        raise ValueError(
+            f"{path}: another experiment is in this folder ({changed} differ); "
+            "repeat its command to resume it, or choose another --out"
+        )
+
+
+def git_commit():
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.stdout.strip() or None
+
+
+def open_data(args, experiment):
+    """The training set, and the photographs that validation forgeries are made of."""
+    if args.data is not None and is_pair_folder(args.data):
+        if args.val_data is None:
+            raise ValueError("--data is a pair folder; name photographs with --val-data")
+        pairs = find_pairs(args.data)
+        return CroppedPairs(pairs, experiment.recipe, args.seed), list_photographs(args.val_data)
+    photographs = list_photographs(args.data) if args.data else bundled_photographs("train")
+    if args.val_data is not None:
+        held_out = list_photographs(args.val_data)
+    else:
+        count = max(len(photographs) // 10, 1)
+        order = np.random.default_rng(args.seed).permutation(len(photographs))
+        held_out = [photographs[i] for i in order[:count]]
+        photographs = [photographs[i] for i in sorted(order[count:])]
+    if not photographs:
+        raise ValueError("one photograph is too few to train and validate; add some to --data")
+    return ForgedPhotographs(photographs, experiment.recipe, args.seed), held_out
+
+
+def forge_validation_set(photographs, experiment):
+    """One forgery of each photograph, the same in every run: inpainters and degradations in turn.
+
+    Returns pictures, uint8 (count, size, size, 3), and masks, uint8 (count, size, size, 1).
+    """
+    inpainters = list(experiment.recipe.inpainters)
+    degradations = experiment.validation_degradations
+    forgeries = [
+        forge(
+            read_image(path),
+            experiment.validation_size,
+            seed=index,
+            inpainter=inpainters[index % len(inpainters)],
+            degradation=degradations[index // len(inpainters) % len(degradations)],
+        )
+        for index, path in enumerate(tqdm(photographs, "forging the validation set"))
+    ]
+    images = np.stack([forgery.image for forgery in forgeries])
+    masks = np.stack([forgery.mask[..., None] for forgery in forgeries])
+    return images, masks
+
+
+def distribution():
+    """All GPUs of this machine, if there are several."""
+    if len(tf.config.list_logical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy().scope()
+    return contextlib.nullcontext()
+
+
+def start_model(init, experiment):
+    """A new network, or the preset or file to fine-tune."""
+    if init is None:
+        return irl_keras.irl_net(**experiment.model)
+    if init.endswith(".keras"):
+        return keras.models.load_model(init, compile=False)
+    return irl_keras.from_preset(init)
+
+
+def compile_model(model, experiment):
+    steps = experiment.epochs * experiment.steps_per_epoch
+    rate = experiment.learning_rate
+    if experiment.final_learning_rate is not None:
+        warmup = max(steps // 50, 1)
+        rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            warmup_target=experiment.learning_rate,
+            warmup_steps=warmup,
+            decay_steps=steps - warmup,
+            alpha=experiment.final_learning_rate / experiment.learning_rate,
+        )
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate, clipnorm=experiment.clipnorm),
+        loss=IRLLoss(**experiment.loss),
+        metrics=[LocalizationF1(name="F1")],
+        # XLA's convolutions are several times slower than oneDNN's on a CPU.
+        jit_compile=bool(tf.config.list_physical_devices("GPU")),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
