@@ -64,7 +64,7 @@ class Method(NamedTuple):
     """What the outputs depend on besides the picture; these fields are in each report line.
 
     Attributes:
-        preset: Name of the preset or of the weights file.
+        preset: Name in the preset's model card, or of the weights file.
         preset_sha256: SHA-256 of its weights.
         threshold: Probability from which a pixel is flagged, in (0, 1].
     """
@@ -363,7 +363,8 @@ def _has_outputs(line: dict | None, out: Path, method: Method) -> bool:
 
 
 def _same_method(line: dict, method: Method) -> bool:
-    return all(line[field] == value for field, value in method._asdict().items())
+    # Not by name: a preset's folder may have moved.
+    return (line["preset_sha256"], line["threshold"]) == (method.preset_sha256, method.threshold)
 
 
 def _check_unchanged(path: str, line: dict, method: Method) -> None:
@@ -415,7 +416,11 @@ def _one_line(path: str, error: Exception) -> str:
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
-    """Adds `predict` to the commands of a parser."""
+    """Adds `predict` to the commands of a parser.
+
+    Args:
+        commands: What `argparse.ArgumentParser.add_subparsers` gave.
+    """
     parser = commands.add_parser(
         "predict",
         help="localize inpainting in pictures",
@@ -474,8 +479,9 @@ def _make_folder(out: Path) -> None:
 
 
 def _from_preset(name: str, threshold: float) -> tuple[Method, Callable[[], Localizer]]:
-    method = Method(name, read_card(name)["sha256"], threshold)
-    return method, lambda: ModelLocalizer(from_preset(name), name)
+    card = read_card(name)
+    method = Method(card["name"], card["sha256"], threshold)
+    return method, lambda: ModelLocalizer(from_preset(name), card["name"])
 
 
 def _from_weights(path: str, threshold: float) -> tuple[Method, Callable[[], Localizer]]:

@@ -125,18 +125,18 @@ def test_presets_work_by_folder(tmp_path):
     model = irl_net(width=0.1, attention=False)
     architecture = {"name": "irl_net", "arguments": {"width": 0.1, "attention": False}}
     card = dict.fromkeys(
-        ["name", "training_data", "recipe", "commit", "measured", "limits", "intended_use"], "-"
+        ["training_data", "recipe", "commit", "measured", "limits", "intended_use"], "-"
     )
     card = save_preset(
         model,
         tmp_path / "tiny",
-        {**card, "architecture": architecture, "seed": 1, "licence": "-"},
+        {**card, "architecture": architecture, "name": "tiny", "seed": 1, "licence": "-"},
     )
     save(tmp_path / "a.png", 21, 30)
     preset, out = str(tmp_path / "tiny"), tmp_path / "out"
     assert main(["predict", str(tmp_path / "a.png"), "-o", str(out), "--preset", preset]) == 0
     (line,) = read_report(out).values()
-    assert line["preset"] == preset and line["preset_sha256"] == card["sha256"]
+    assert line["preset"] == "tiny" and line["preset_sha256"] == card["sha256"]
     assert images.read_image(out / "prob/a.png").shape == (21, 30, 3)
 
 
@@ -422,6 +422,31 @@ def test_bad_inputs_are_reported_and_the_others_go_on(tmp_path, bad_folder, red_
         for name in ("0.png", "z.png"):
             assert "verdict" in lines[str(folder / name)]
     assert f"{len(problems)} failed" in captured.out
+
+
+def test_folders_that_cannot_be_listed_are_reported(tmp_path, monkeypatch):
+    save(tmp_path / "in/a.png"), save(tmp_path / "in/locked/b.png")
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    counts, calls = run(tmp_path / "in", out=tmp_path / "out")
+    assert counts["failed"] == 1 and calls == 1
+    line = read_report(tmp_path / "out")[str(tmp_path / "in/locked")]
+    assert "cannot be listed (Permission denied)" in line["error"]
+
+
+def test_an_interruption_is_no_traceback(tmp_path, monkeypatch, red_weights, capsys):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prediction, "predict", interrupted)
+    assert main(["predict", "a.png", "-o", str(tmp_path), "--weights", red_weights]) == 130
+    assert capsys.readouterr().err.startswith("interrupted;")
 
 
 def test_unexpected_failures_concern_one_picture(tmp_path, capsys):
