@@ -229,7 +229,7 @@ def score(
 def grid_row(
     picture: Picture, inpainter: str, localizer: Localizer, threshold: float
 ) -> tuple[str, dict[str, np.ndarray]]:
-    """Makes one row of the picture grid, in the clean condition: its label, pictures by header."""
+    """Makes one row of the picture grid, in the clean condition: label, thumbnails by header."""
     image = picture.versions[inpainter]
     probability = localizer.localize(image)
     f1 = metrics.localization_scores(probability, picture.mask, threshold)["F1"]
@@ -238,7 +238,8 @@ def grid_row(
     row["probability map"] = probability
     row[f"mask (threshold {threshold:g})"] = metrics.flagged_pixels(probability, threshold)
     row["truth"] = picture.mask.astype(bool)
-    return f"{picture.name}, {inpainter}, clean: F1 {f1:.3f}", row
+    label = f"{picture.name}, {inpainter}, clean: F1 {f1:.3f}"
+    return label, {header: reports.thumbnail(image) for header, image in row.items()}
 
 
 def write_results(results: dict, grid: list, out: Path) -> None:

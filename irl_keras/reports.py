@@ -187,17 +187,37 @@ def library_versions() -> dict[str, str]:
 # --- pictures ---------------------------------------------------------------------------------
 
 BACKGROUND, INK, PALE_INK = (255, 255, 255), (33, 37, 41), (108, 117, 125)
+CELL = 256
+"""Side of a picture in a grid, in pixels."""
+
+
+def thumbnail(picture: np.ndarray, side: int = CELL) -> np.ndarray:
+    """Scales a picture or a map so that its longer side has a given length.
+
+    Args:
+        picture: uint8 RGB (H, W, 3), or a map (H, W) of booleans or of floats 0 to 1, which is
+            shown from black to white. Small ones are enlarged with visible pixels.
+        side: length of the longer side in pixels.
+
+    Returns:
+        uint8 RGB (H, W, 3).
+    """
+    if picture.dtype != np.uint8:
+        picture = np.uint8(np.clip(picture, 0, 1) * 255 + 0.5)
+    image = Image.fromarray(picture).convert("RGB")
+    scale = side / max(image.size)
+    size = tuple(max(1, round(length * scale)) for length in image.size)
+    method = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST
+    return np.array(image if size == image.size else image.resize(size, method))
 
 
 def picture_grid(
-    rows: Sequence[tuple[str, Sequence[np.ndarray]]], headers: Sequence[str], cell: int = 256
+    rows: Sequence[tuple[str, Sequence[np.ndarray]]], headers: Sequence[str], cell: int = CELL
 ) -> np.ndarray:
     """Lays pictures out in a grid with a header above each column and a label under each row.
 
     Args:
-        rows: (label, pictures) each. A picture is uint8 RGB (H, W, 3), or a map (H, W) of booleans
-            or of floats 0 to 1, shown from black to white. Pictures of other sizes than the cell
-            are scaled to fit, small ones with visible pixels, and centred.
+        rows: (label, pictures) each; pictures as for `thumbnail`, which makes them fit their cells.
         headers: one a column.
         cell: side of a square cell in pixels.
 
@@ -224,7 +244,7 @@ def picture_grid(
             raise ValueError(f"{label}: {len(pictures)} pictures for {len(headers)} headers")
         top = header_height + index * row_height
         for column, picture in enumerate(pictures):
-            fitted = _fitted(picture, cell)
+            fitted = Image.fromarray(thumbnail(picture, cell))
             left = gap + column * (cell + gap)
             corner = (left + (cell - fitted.width) // 2, top + (cell - fitted.height) // 2)
             canvas.paste(fitted, corner)
@@ -232,17 +252,6 @@ def picture_grid(
         label = _shortened(label, font, width - 2 * gap)
         draw.text((gap, middle), label, PALE_INK, font, anchor="lm")
     return np.array(canvas)
-
-
-def _fitted(picture: np.ndarray, cell: int) -> Image.Image:
-    picture = np.asarray(picture)
-    if picture.dtype != np.uint8:
-        picture = np.uint8(np.clip(picture, 0, 1) * 255 + 0.5)
-    image = Image.fromarray(picture).convert("RGB")
-    scale = cell / max(image.size)
-    size = tuple(max(1, round(side * scale)) for side in image.size)
-    method = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST
-    return image if size == image.size else image.resize(size, method)
 
 
 def _shortened(label: str, font: ImageFont.FreeTypeFont, width: int) -> str:
