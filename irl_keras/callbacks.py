@@ -1,11 +1,12 @@
 """Keras callbacks with which a training survives being killed at any moment."""
 
 import csv
-import os
 from pathlib import Path
 
 import keras
 import numpy as np
+
+from irl_keras.files import replacing
 
 
 class EpochBackup(keras.callbacks.Callback):
@@ -41,7 +42,7 @@ class EpochBackup(keras.callbacks.Callback):
             return
         path = self.folder / f"epoch_{epoch + 1:04d}.keras"
         save_model_atomically(self.model, path)
-        for older in self.folder.glob("*.keras"):
+        for older in self.folder.glob("epoch_*.keras"):
             if older != path:
                 older.unlink()
 
@@ -75,12 +76,8 @@ def save_model_atomically(model, path):
         model: A `keras.Model`.
         path: The `.keras` file, replaced if it exists; its folder is made if missing.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Keras insists on the suffix; the leading dot hides the file from the backup's search.
-    temporary = path.with_name(f".{path.stem}.partial.keras")
-    model.save(temporary)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        model.save(temporary)
 
 
 def trim_csv_log(path, epochs):
@@ -103,12 +100,10 @@ def trim_csv_log(path, epochs):
     if not rows:
         path.unlink()
         return []
-    temporary = path.with_name(f".{path.name}.partial")
-    with temporary.open("w", newline="") as file:
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, fields)
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(temporary, path)
     return rows
 
 

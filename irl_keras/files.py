@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import os
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_atomically(path: str | os.PathLike, data: bytes) -> None:
-    """Writes a file under a temporary name in its folder, then renames it.
+@contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """Gives a temporary name in a file's folder, and renames it when the block ends well.
 
     A reader, or whoever comes after a killed process, finds the old file, the new file or none,
-    never a part of one. Missing parent folders are made.
+    never a part of one. A killed process's temporary file is replaced by the next attempt.
 
     Args:
-        path: of the file; replaced if it exists.
-        data: the whole content.
+        path: the file that is made or replaced; missing parent folders are made.
+
+    Yields:
+        The temporary path, hidden, with the file's suffix.
 
     Raises:
         OSError: when the folder cannot be made or written, with the path in the message.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)  # mkstemp's files are the owner's only
+        yield temporary
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def write_atomically(path: str | os.PathLike, data: bytes) -> None:
+    """Writes a file's whole content under a temporary name, then renames it.
+
+    Args:
+        path: of the file; replaced if it exists; missing parent folders are made.
+        data: the whole content.
+
+    Raises:
+        OSError: when the folder cannot be made or written, with the path in the message.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)

@@ -89,7 +89,7 @@ def test_a_stray_pixel_does_not_accuse_a_photograph():
     probability.flat[9] = 0.5
     assert metrics.untouched_scores(probability)["picture_flagged"] is True
     assert metrics.untouched_scores(probability, 0.6)["pixels_flagged"] == 0
-    assert metrics.verdict(0.001) == "manipulated" and metrics.verdict(0.0009) == "untouched"
+    assert metrics.verdict(0.001) == "manipulated" and metrics.verdict(0.0009) == "nothing found"
     with pytest.raises(ValueError, match="finite"):
         metrics.untouched_scores(np.full((2, 2), np.nan))
 

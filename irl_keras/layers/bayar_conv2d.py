@@ -109,7 +109,7 @@ class BayarConv2D(keras.layers.Layer):
     def load_own_variables(self, store):
         super().load_own_variables(store)
         # Files in half precision, or edited by hand, fulfil the constraint only roughly.
-        self.kernel.assign(self.kernel_constraint(self.kernel))
+        self.kernel.assign(self.kernel_constraint(ops.convert_to_tensor(self.kernel)))
 
     def compute_output_shape(self, input_shape):
         if self.padding == "same":
