@@ -17,7 +17,6 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-import irl_keras
 from configs.experiment import IRLExperiment
 from datasets.forging import forge
 from datasets.pairs import find_pairs, is_pair_folder
@@ -27,8 +26,10 @@ from datasets.training_sets import CroppedPairs, ForgedPhotographs
 from irl_keras.callbacks import BestCheckpoint, EpochBackup, save_model_atomically, trim_csv_log
 from irl_keras.files import write_atomically
 from irl_keras.images import read_image
+from irl_keras.irl_net import irl_net
 from irl_keras.losses import IRLLoss
 from irl_keras.metrics import LocalizationF1
+from irl_keras.presets import from_preset, load_model_file, save_preset
 
 MONITOR = "val_F1"
 
@@ -49,9 +50,17 @@ def main(argv=None):
     irl.add_argument("--steps-per-epoch", type=int, help="instead of the experiment's")
     irl.add_argument("--mixed-precision", choices=["mixed_bfloat16", "mixed_float16"])
     irl.add_argument("--seed", type=int, default=0)
+    irl.set_defaults(run=train_irl)
+    preset = systems.add_parser("preset", help="turn a finished training into a preset")
+    preset.add_argument("--config", required=True, help="its experiment file, which has the card")
+    preset.add_argument("--training", type=Path, required=True, help="its output folder")
+    preset.add_argument("--metrics", type=Path, nargs="*", default=[],
+                        help="metrics.json files of evaluate.py, measured with this preset")
+    preset.add_argument("--out", type=Path, required=True, help="folder of the preset, named so")
+    preset.set_defaults(run=make_preset)
     args = parser.parse_args(argv)
     try:
-        train_irl(args)
+        args.run(args)
     except (ValueError, OSError) as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 1
@@ -112,13 +121,52 @@ def train_irl(args):
     print(f"The last model is {args.out / 'last.keras'}, the best {args.out / 'best.keras'}.")
 
 
+def make_preset(args):
+    """Writes the last model of a training as a preset, with its model card.
+
+    The numbers of the card must come from the preset's own float16 weights: make the preset,
+    measure it with evaluate.py, then make it again with `--metrics`.
+    """
+    experiment = read_config(args.config)
+    record = json.loads((args.training / "experiment.json").read_text())
+    model = load_model_file(args.training / "last.keras")
+    card = {
+        "name": args.out.name,
+        "architecture": {"name": "irl_net", "arguments": experiment.model},
+        "recipe": args.config,
+        "commit": record["commit"],
+        "seed": record["seed"],
+        "measured": "not measured yet",
+        **experiment.card,
+    }
+    card = save_preset(model, args.out, card)
+    if args.metrics:
+        measured = [read_measured(path, card["sha256"]) for path in args.metrics]
+        save_preset(model, args.out, {**card, "measured": measured})
+    print(f"Preset {args.out}: {card['bytes']} bytes, SHA-256 {card['sha256']}")
+
+
+def read_measured(path, sha256):
+    """What evaluate.py measured, without the values of single pictures and the library versions."""
+    results = json.loads(path.read_text())
+    if results["weights"]["sha256"] != sha256:
+        raise ValueError(f"{path}: measured with other weights; run evaluate.py --preset again")
+    return {key: results[key] for key in ("data", "threshold", "seed", "forged", "untouched")}
+
+
+def read_config(path):
+    """The experiment that a config file defines."""
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: no such config file; see configs/")
+    experiment = runpy.run_path(path).get("experiment")
+    if not isinstance(experiment, IRLExperiment):
+        raise ValueError(f"{path}: does not define `experiment`, an IRLExperiment")
+    return experiment
+
+
 def read_experiment(args):
     """The experiment of the config file, with the command line's changes."""
-    if not Path(args.config).is_file():
-        raise ValueError(f"{args.config}: no such config file; see configs/")
-    experiment = runpy.run_path(args.config).get("experiment")
-    if not isinstance(experiment, IRLExperiment):
-        raise ValueError(f"{args.config}: does not define `experiment`, an IRLExperiment")
+    experiment = read_config(args.config)
     names = ("batch_size", "epochs", "steps_per_epoch")
     changes = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     return dataclasses.replace(experiment, **changes)
@@ -126,8 +174,10 @@ def read_experiment(args):
 
 def check_same_experiment(args, experiment):
     """Writes down what is trained in a new folder; refuses to resume anything else."""
+    definition = dataclasses.asdict(experiment)
+    del definition["card"]
     record = {
-        "experiment": dataclasses.asdict(experiment),
+        "experiment": definition,
         "data": str(args.data),
         "val_data": str(args.val_data),
         "init": args.init,
@@ -208,10 +258,10 @@ def distribution():
 def start_model(init, experiment):
     """A new network, or the preset or file to fine-tune."""
     if init is None:
-        return irl_keras.irl_net(**experiment.model)
+        return irl_net(**experiment.model)
     if init.endswith(".keras"):
-        return keras.models.load_model(init, compile=False)
-    return irl_keras.from_preset(init)
+        return load_model_file(init)
+    return from_preset(init)
 
 
 def compile_model(model, experiment):

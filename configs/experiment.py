@@ -22,6 +22,7 @@ class IRLExperiment:
         steps_per_epoch: Steps in an epoch.
         validation_degradations: Degradations of the validation forgeries, in turn.
         validation_size: Side of the validation crops, in pixels.
+        card: Texts for the model card of weights that are shipped (`train.py preset`).
     """
 
     recipe: ForgingRecipe
@@ -35,3 +36,4 @@ class IRLExperiment:
     steps_per_epoch: int = 1000
     validation_degradations: tuple[str, ...] = ("clean",)
     validation_size: int = 256
+    card: dict = field(default_factory=dict)

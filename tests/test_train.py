@@ -1,0 +1,190 @@
+"""train.py end to end: training, fine-tuning, resuming after a kill, several devices."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import irl_keras
+import train
+from irl_keras.images import write_png
+
+ROOT = Path(__file__).parent.parent
+
+CONFIG = """
+from configs.experiment import IRLExperiment
+from datasets.forging import ForgingRecipe
+
+experiment = IRLExperiment(
+    recipe=ForgingRecipe(size=32, mask_size=64),
+    model={"width": 0.125},
+    learning_rate=3e-3,
+    final_learning_rate=3e-4,
+    clipnorm=1.0,
+    batch_size=4,
+    epochs=3,
+    steps_per_epoch=12,
+    validation_size=64,
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "tiny.py"
+    path.write_text(CONFIG)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(config, tmp_path_factory):
+    out = tmp_path_factory.mktemp("uninterrupted") / "run"
+    assert train.main(["irl", "--config", config, "--out", str(out)]) == 0
+    return out
+
+
+def final_weights(out):
+    return keras.models.load_model(out / "last.keras").get_weights()
+
+
+def test_a_training_leaves_models_logs_and_its_definition(uninterrupted):
+    names = {path.name for path in uninterrupted.iterdir()}
+    assert {"best.keras", "last.keras", "log.csv", "tensorboard", "experiment.json"} <= names
+    with (uninterrupted / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == [0, 1, 2]
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    assert all(0 <= float(row["val_F1"]) <= 1 for row in rows)
+    record = json.loads((uninterrupted / "experiment.json").read_text())
+    assert record["experiment"]["model"] == {"width": 0.125} and record["seed"] == 0
+    assert any(path.is_file() for path in (uninterrupted / "tensorboard").rglob("*events*"))
+
+
+def test_killed_mid_epoch_the_same_command_ends_with_the_same_weights(
+    uninterrupted, config, tmp_path
+):
+    out = tmp_path / "run"
+    command = [sys.executable, "train.py", "irl", "--config", config, "--out", str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 200
+        while not (out / "backup" / "epoch_0001.keras").exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(0.2)  # into the second epoch
+        assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+    assert not (out / "last.keras").exists()
+    for path in out.rglob("*.keras"):
+        if not path.name.startswith("."):
+            keras.models.load_model(path)  # nothing half-written under a final name
+
+    assert train.main(["irl", "--config", config, "--out", str(out)]) == 0
+    for resumed, whole in zip(final_weights(out), final_weights(uninterrupted), strict=True):
+        np.testing.assert_allclose(resumed, whole, atol=1e-5)
+    assert [row.split(",")[0] for row in (out / "log.csv").read_text().split()[1:]] == list("012")
+
+
+def test_another_experiment_is_refused_in_the_same_folder(uninterrupted, config, capsys):
+    arguments = ["irl", "--config", config, "--out", str(uninterrupted), "--seed", "1"]
+    assert train.main(arguments) == 1
+    message = capsys.readouterr().err
+    assert "seed" in message and str(uninterrupted) in message and message.count("\n") == 1
+
+
+def test_fine_tuning_starts_from_the_given_weights(uninterrupted, config, tmp_path, monkeypatch):
+    pairs = tmp_path / "pairs"
+    rng = np.random.default_rng(0)
+    for name in "ab":
+        write_png(pairs / "image" / f"{name}.png", rng.integers(0, 256, (40, 40, 3), np.uint8))
+        write_png(pairs / "mask" / f"{name}.png", np.eye(40, dtype=np.uint8) * 255)
+    photographs = ROOT / "datasets" / "samples" / "test"
+    started = []
+    compile_model = train.compile_model
+    monkeypatch.setattr(
+        train,
+        "compile_model",
+        lambda model, experiment: (
+            started.append(model.get_weights()),
+            compile_model(model, experiment),
+        ),
+    )
+    init = str(uninterrupted / "last.keras")
+    arguments = ["irl", "--config", config, "--out", str(tmp_path / "run"), "--init", init]
+    arguments += ["--data", str(pairs), "--val-data", str(photographs)]
+    assert train.main([*arguments, "--epochs", "1", "--steps-per-epoch", "2"]) == 0
+    for at_start, given in zip(started[0], final_weights(uninterrupted), strict=True):
+        np.testing.assert_array_equal(at_start, given)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config", "missing.py"], "missing.py"),
+        (["--data", "missing-folder"], "missing-folder"),
+        (["--init", "no-such-preset"], "no-such-preset"),
+        (["--init", "missing.keras"], "missing.keras"),
+    ],
+)
+def test_bad_arguments_give_one_clear_line(arguments, message, config, tmp_path, capsys):
+    arguments = ["irl", "--config", config, "--out", str(tmp_path / "run"), *arguments]
+    assert train.main(arguments) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in error and error.startswith("train.py: ")
+
+
+def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_good_state(
+    config, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(train, "IRLLoss", _Broken)
+    out = tmp_path / "run"
+    assert train.main(["irl", "--config", config, "--out", str(out), "--epochs", "1"]) == 1
+    assert "not a number" in capsys.readouterr().err
+    assert not list(out.rglob("*.keras"))
+
+
+class _Broken(irl_keras.losses.IRLLoss):
+    def call(self, y_true, y_pred):
+        return super().call(y_true, y_pred) * np.nan
+
+
+def test_two_devices_give_the_losses_of_one(tmp_path):
+    """MirroredStrategy splits each batch over two logical CPU devices."""
+    program = f"""
+        import json, sys
+        import numpy as np
+        import tensorflow as tf
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        import runpy
+        import train
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+        arguments = ["irl", "--config", sys.argv[1], "--epochs", "1", "--steps-per-epoch", "6"]
+        assert train.main([*arguments, "--out", sys.argv[2] + "/one"]) == 0
+        train.distribution = strategy.scope
+        assert train.main([*arguments, "--out", sys.argv[2] + "/two"]) == 0
+        assert strategy.num_replicas_in_sync == 2
+    """
+    config = tmp_path / "tiny.py"
+    config.write_text(CONFIG)
+    command = [sys.executable, "-c", textwrap.dedent(program), str(config), str(tmp_path)]
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": "."}
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    one, two = (
+        np.loadtxt(tmp_path / name / "log.csv", delimiter=",", skiprows=1)
+        for name in ("one", "two")
+    )
+    np.testing.assert_allclose(one, two, atol=1e-4)
