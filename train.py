@@ -35,14 +35,21 @@ MONITOR = "val_F1"
 
 
 def main(argv=None):
+    """Runs the command line; returns the exit code: 0, or 1 after one line about the cause."""
     parser = argparse.ArgumentParser(description=__doc__)
     systems = parser.add_subparsers(dest="system", required=True)
     irl = systems.add_parser("irl", help="train or fine-tune IRL-Net")
     irl.add_argument("--config", default="configs/irl_small.py", help="experiment file")
-    irl.add_argument("--data", type=Path, help="photographs to forge, or a pair folder; "
-                     "the bundled training photographs without it")
-    irl.add_argument("--val-data", type=Path, help="photographs to validate on; "
-                     "a tenth of the training photographs without it")
+    irl.add_argument(
+        "--data",
+        type=Path,
+        help="photographs to forge, or a pair folder; the bundled training photographs without it",
+    )
+    irl.add_argument(
+        "--val-data",
+        type=Path,
+        help="photographs to validate on; a tenth of the training photographs without it",
+    )
     irl.add_argument("--out", type=Path, required=True, help="output folder; resumes what is there")
     irl.add_argument("--init", help="preset, or .keras file, to fine-tune")
     irl.add_argument("--batch-size", type=int, help="instead of the experiment's")
@@ -54,8 +61,13 @@ def main(argv=None):
     preset = systems.add_parser("preset", help="turn a finished training into a preset")
     preset.add_argument("--config", required=True, help="its experiment file, which has the card")
     preset.add_argument("--training", type=Path, required=True, help="its output folder")
-    preset.add_argument("--metrics", type=Path, nargs="*", default=[],
-                        help="metrics.json files of evaluate.py, measured with this preset")
+    preset.add_argument(
+        "--metrics",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="metrics.json files of evaluate.py, measured with this preset",
+    )
     preset.add_argument("--out", type=Path, required=True, help="folder of the preset, named so")
     preset.set_defaults(run=make_preset)
     args = parser.parse_args(argv)
@@ -201,6 +213,7 @@ def check_same_experiment(args, experiment):
 
 
 def git_commit():
+    """The commit of the code, marked when files differ from it; `None` outside a repository."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     return result.stdout.strip() or None
@@ -265,6 +278,7 @@ def start_model(init, experiment):
 
 
 def compile_model(model, experiment):
+    """Compiles with the experiment's optimizer and loss."""
     steps = experiment.epochs * experiment.steps_per_epoch
     rate = experiment.learning_rate
     if experiment.final_learning_rate is not None:

@@ -1,6 +1,6 @@
 """The paper's own settings (section IV-A), on photographs forged on the fly.
 
-    python train.py irl --config configs/irl_paper.py --data PHOTOGRAPHS --out runs/irl_paper
+python train.py irl --config configs/irl_paper.py --data PHOTOGRAPHS --out runs/irl_paper
 """
 
 from configs.experiment import IRLExperiment

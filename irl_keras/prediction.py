@@ -30,14 +30,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
 import numpy as np
 from tqdm import tqdm
 
 from irl_keras import images, metrics, reports
 from irl_keras.files import write_atomically
 from irl_keras.localizers import Localizer, ModelLocalizer
-from irl_keras.presets import from_preset, read_card
+from irl_keras.presets import from_preset, load_model_file, read_card
 
 OUTPUTS = {"prob": ".png", "mask": ".png", "overlay": ".jpg"}
 """Subfolders of the output folder and the endings of the files in them."""
@@ -487,12 +486,5 @@ def _from_preset(name: str, threshold: float) -> tuple[Method, Callable[[], Loca
 def _from_weights(path: str, threshold: float) -> tuple[Method, Callable[[], Localizer]]:
     name = os.path.basename(path)
     sha256 = hashlib.sha256(images.read_bytes(path)).hexdigest()
-
-    def load() -> Localizer:
-        try:
-            model = keras.saving.load_model(path, compile=False)
-        except Exception as error:  # Keras raises many kinds on damaged files
-            raise ValueError(f"{path}: is not a model that Keras can load ({error})") from error
-        return ModelLocalizer(model, name)
-
-    return Method(name, sha256, threshold), load
+    method = Method(name, sha256, threshold)
+    return method, lambda: ModelLocalizer(load_model_file(path), name)
