@@ -297,6 +297,8 @@ def compile_model(model, experiment):
         # XLA's convolutions are several times slower than oneDNN's on a CPU.
         jit_compile=bool(tf.config.list_physical_devices("GPU")),
     )
+    # TensorFlow traces a step twice if the optimizer makes its variables in it.
+    model.optimizer.build(model.trainable_variables)
 
 
 if __name__ == "__main__":

@@ -56,8 +56,8 @@ def verdict(flagged_share: float) -> str:
         flagged_share: flagged pixels over all pixels, 0 to 1.
 
     Returns:
-        `"manipulated"` from `MIN_FLAGGED_SHARE` on, else `"nothing found"`: the absence of traces does
-        not prove a picture untouched.
+        `"manipulated"` from `MIN_FLAGGED_SHARE` on, else `"nothing found"`: the absence of traces
+        does not prove a picture untouched.
     """
     return "manipulated" if flagged_share >= MIN_FLAGGED_SHARE else "nothing found"
 

@@ -515,7 +515,7 @@ def test_unusable_weights_and_output_folders_exit_with_2(tmp_path, red_weights, 
     picture, out = str(tmp_path / "a.png"), str(tmp_path / "out")
     cases = {
         "no such file": [out, "--weights", str(tmp_path / "missing.keras")],
-        "is not a model": [out, "--weights", str(tmp_path / "text.keras")],
+        "not a model": [out, "--weights", str(tmp_path / "text.keras")],
         "no_such_preset": [out, "--preset", "no_such_preset"],
         "cannot be the output folder": [str(tmp_path / "file"), "--weights", red_weights],
     }

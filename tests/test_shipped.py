@@ -1,0 +1,90 @@
+"""The shipped weights as a user meets them: load, find, fine-tune, save, export, predict."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import irl_keras
+from datasets.forging import forge
+from datasets.sources import bundled_photographs
+from irl_keras.__main__ import main
+from irl_keras.images import read_image, write_png
+from irl_keras.localizers import ModelLocalizer
+from irl_keras.metrics import localization_scores, untouched_scores
+
+FOLDER = Path(irl_keras.__file__).parent / "weights" / "irl_small"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return irl_keras.from_preset("irl_small")
+
+
+@pytest.fixture(scope="module")
+def forgeries():
+    return [
+        forge(read_image(path), 256, seed=index, inpainter=("telea", "ns")[index % 2])
+        for index, path in enumerate(bundled_photographs("test"))
+    ]
+
+
+def test_the_weights_are_small_and_described():
+    assert "irl_small" in irl_keras.list_presets()
+    assert (FOLDER / "weights.npz").stat().st_size <= 12 * 2**20
+    card = irl_keras.read_card("irl_small")
+    for results in card["measured"]:
+        methods = [row["method"] for row in results["forged"]]
+        assert {"all zero", "all one", "noise", "irl_small"} <= set(methods)
+
+
+def test_the_weights_find_inpainting_in_photographs_they_never_saw(model, forgeries):
+    localizer = ModelLocalizer(model)
+    scores = [
+        localization_scores(localizer.localize(forgery.image), forgery.mask)["F1"]
+        for forgery in forgeries
+    ]
+    assert np.mean(scores) > 0.8
+    flagged = [
+        untouched_scores(localizer.localize(forgery.original))["pixels_flagged"]
+        for forgery in forgeries
+    ]
+    assert np.mean(flagged) < 0.05
+
+
+def test_fine_tuning_saving_and_exporting(model, forgeries, tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    twin = irl_keras.from_preset("irl_small")
+    twin.compile(
+        keras.optimizers.Adam(1e-5),
+        irl_keras.losses.IRLLoss(),
+        metrics=[irl_keras.metrics.LocalizationF1()],
+        jit_compile=False,
+    )
+    pictures = np.stack([forgery.image[:64, :64] for forgery in forgeries])
+    masks = np.stack([forgery.mask[:64, :64, None] for forgery in forgeries])
+    history = twin.fit(pictures, masks, batch_size=3, epochs=2, verbose=0).history
+    assert np.all(np.isfinite(history["loss"]))
+    assert not np.array_equal(twin.get_weights()[0], model.get_weights()[0])
+
+    expected = twin.predict(pictures, verbose=0)
+    twin.save(tmp_path / "mine.keras")
+    loaded = keras.models.load_model(tmp_path / "mine.keras")
+    np.testing.assert_allclose(loaded.predict(pictures, verbose=0), expected, atol=1e-6)
+    twin.export(tmp_path / "saved_model", verbose=False)
+    saved_model = tf.saved_model.load(tmp_path / "saved_model")
+    served = saved_model.serve(tf.constant(pictures, tf.float32))
+    np.testing.assert_allclose(served, expected, atol=1e-5)
+
+
+def test_predict_on_the_command_line(forgeries, tmp_path):
+    write_png(tmp_path / "in" / "forged.png", forgeries[0].image)
+    write_png(tmp_path / "in" / "odd.png", forgeries[1].image[:101, :77])
+    assert main(["predict", str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 0
+    lines = (tmp_path / "out" / "report.jsonl").read_text().splitlines()
+    forged, odd = map(json.loads, lines)
+    assert forged["verdict"] == "manipulated" and forged["preset"] == "irl_small"
+    assert (odd["width"], odd["height"]) == (77, 101)
+    assert read_image(tmp_path / "out" / "prob" / "odd.png").shape == (101, 77, 3)
