@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 	$(RUN) evaluate.py irl --out runs/demo
 
 test: $(VENV)/.installed-dev
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff check .
