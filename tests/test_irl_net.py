@@ -105,7 +105,7 @@ def test_a_step_changes_every_trainable_variable():
     # A hidden unit whose ReLU is off passes nothing on either.
     for layer in model.layers:
         if isinstance(layer, ResidualBlock):
-            layer.se.squeeze.bias.assign(ops.ones_like(layer.se.squeeze.bias))
+            layer.se.squeeze.bias.assign(np.ones(layer.se.squeeze.bias.shape))
     model.compile(keras.optimizers.SGD(0.1), IRLLoss(), jit_compile=False)
     before = [ops.convert_to_numpy(variable) for variable in model.trainable_variables]
     mask = (np.random.default_rng(0).random((2, 32, 32, 1)) > 0.5).astype("uint8")
@@ -121,6 +121,8 @@ def test_a_step_changes_every_trainable_variable():
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_half_precision_trains_and_answers_in_float32(policy):
+    if policy == "mixed_float16" and keras.backend.backend() == "torch":
+        pytest.skip("PyTorch on CPUs has no float16 gradient of a convolution with one filter")
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy(policy)
     try:

@@ -30,6 +30,10 @@ def random(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape, dtype="float32")
 
 
+def output(layer, inputs):
+    return ops.convert_to_numpy(layer(inputs))
+
+
 def assert_constrained(kernel):
     kernel = ops.convert_to_numpy(kernel).astype("float64")
     centre = kernel.shape[0] // 2
@@ -42,11 +46,11 @@ def assert_constrained(kernel):
 def test_config_round_trip_and_shape(layer, shape):
     twin = type(layer).from_config(layer.get_config())
     x = random(*shape)
-    y = ops.convert_to_numpy(layer(x))
+    y = output(layer, x)
     assert y.shape == tuple(layer.compute_output_shape(shape))
     twin.build(shape)
     twin.set_weights(layer.get_weights())
-    np.testing.assert_allclose(twin(x), y, atol=1e-6)
+    np.testing.assert_allclose(output(twin, x), y, atol=1e-6)
     assert twin.get_config() == {**layer.get_config(), "name": twin.name}
 
 
@@ -102,7 +106,8 @@ def test_bayar_constraint_after_building_steps_and_loading(policy, tmp_path):
 
 
 def test_bayar_suppresses_flat_content():
-    y = layers.BayarConv2D(3, 5, padding="valid")(np.full((1, 9, 9, 3), 200, "float32"))
+    x = np.full((1, 9, 9, 3), 200, "float32")
+    y = output(layers.BayarConv2D(3, 5, padding="valid"), x)
     np.testing.assert_allclose(y, 0.0, atol=1e-3)
 
 
@@ -114,7 +119,7 @@ def test_bayar_refuses_kernels_without_centre_or_surroundings(size):
 
 def test_depth_to_space_equals_the_definition():
     x = random(2, 3, 4, 12)
-    y = ops.convert_to_numpy(layers.DepthToSpace(2)(x))
+    y = output(layers.DepthToSpace(2), x)
     for row in range(2):
         for column in range(2):
             start = 3 * (2 * row + column)
@@ -124,7 +129,7 @@ def test_depth_to_space_equals_the_definition():
 def test_depth_to_space_equals_tensorflow():
     tf = pytest.importorskip("tensorflow")
     x = random(1, 4, 5, 27)
-    np.testing.assert_array_equal(layers.DepthToSpace(3)(x), tf.nn.depth_to_space(x, 3))
+    np.testing.assert_array_equal(output(layers.DepthToSpace(3), x), tf.nn.depth_to_space(x, 3))
 
 
 def test_depth_to_space_refuses_channels_that_do_not_fit():
@@ -134,7 +139,7 @@ def test_depth_to_space_refuses_channels_that_do_not_fit():
 
 def test_se_block_equals_the_formula():
     layer, x = layers.SEBlock(ratio=4), random(2, 5, 6, 8)
-    y = ops.convert_to_numpy(layer(x))
+    y = output(layer, x)
     w1, b1, w2, b2 = layer.get_weights()
     hidden = np.maximum(x.mean(axis=(1, 2)) @ w1 + b1, 0)
     gates = 1 / (1 + np.exp(-(hidden @ w2 + b2)))
@@ -143,21 +148,24 @@ def test_se_block_equals_the_formula():
 
 def test_se_block_in_half_precision_does_not_overflow():
     x = np.full((1, 64, 64, 4), 1000, "float16")
-    assert np.all(np.isfinite(layers.SEBlock(dtype="mixed_float16")(x)))
+    assert np.all(np.isfinite(output(layers.SEBlock(dtype="mixed_float16"), x)))
 
 
 @pytest.mark.parametrize("block", ["bn", "plain", "se"])
 @pytest.mark.parametrize(("filters", "strides"), [(4, 1), (6, 2)])
 def test_residual_block_follows_figure_3(block, filters, strides):
-    layer, x = layers.ResidualBlock(filters, strides, block), random(1, 8, 8, 4)
-    y = layer(x)
+    layer, x = (
+        layers.ResidualBlock(filters, strides, block),
+        ops.convert_to_tensor(random(1, 8, 8, 4)),
+    )
+    y = output(layer, x)
     inner = ops.relu(layer.conv1(x) if block != "bn" else layer.norm1(layer.conv1(x)))
     inner = layer.conv2(inner)
     inner = {"bn": layer.norm2, "se": layer.se}.get(block, lambda value: value)(inner)
     expected = inner + (x if filters == 4 and strides == 1 else layer.skip(x))
     if block == "bn":
         expected = ops.relu(expected)
-    np.testing.assert_allclose(y, expected, atol=1e-6)
+    np.testing.assert_allclose(y, ops.convert_to_numpy(expected), atol=1e-6)
     assert (layer.skip is None) == (filters == 4 and strides == 1)
 
 
@@ -188,10 +196,12 @@ def plain_attention(layer, encoder_map, decoder_map):
 def test_attention_equals_the_plain_formula(query_block):
     layer = layers.EncoderQueryAttention(reduction=4, query_block=query_block)
     encoder_map, decoder_map = random(2, 5, 6, 12), random(2, 5, 6, 8, seed=1)
-    np.testing.assert_allclose(layer([encoder_map, decoder_map]), decoder_map)  # gain 0
+    y = output(layer, [encoder_map, decoder_map])
+    np.testing.assert_allclose(y, decoder_map)  # gain 0
     layer.gain.assign(0.7)
     expected = plain_attention(layer, encoder_map, decoder_map)
-    np.testing.assert_allclose(layer([encoder_map, decoder_map]), expected, atol=1e-5)
+    y = output(layer, [encoder_map, decoder_map])
+    np.testing.assert_allclose(y, expected, atol=1e-5)
 
 
 def attention_model(query_block):
@@ -244,10 +254,10 @@ def test_attention_memory_does_not_hold_the_whole_matrix():
 @pytest.mark.parametrize(("height", "width"), [(8, 16), (9, 23), (1, 3), (17, 8)])
 def test_padding_reflects_and_cropping_undoes_it(height, width):
     x = random(1, height, width, 3)
-    padded = ops.convert_to_numpy(layers.PadToMultiple(8)(x))
+    padded = output(layers.PadToMultiple(8), x)
     assert padded.shape[1] % 8 == padded.shape[2] % 8 == 0
     assert padded.shape[1] - height < 8 and padded.shape[2] - width < 8
     np.testing.assert_array_equal(padded[:, :height, :width], x)
     if height > 8 and height % 8:
         np.testing.assert_array_equal(padded[:, height, :width], x[:, height - 2])
-    np.testing.assert_array_equal(layers.CropLike()([padded, x]), x)
+    np.testing.assert_array_equal(output(layers.CropLike(), [padded, x]), x)

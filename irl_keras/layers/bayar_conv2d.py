@@ -29,6 +29,7 @@ class BayarConstraint(keras.constraints.Constraint):
 
     def __call__(self, kernel):
         """Returns the projected kernel, shape `(height, width, channels, filters)`."""
+        kernel = ops.convert_to_tensor(kernel)  # JAX takes no variables
         height, width = kernel.shape[:2]
         centre = height * width // 2
         others = ops.arange(height * width) != centre
@@ -109,7 +110,7 @@ class BayarConv2D(keras.layers.Layer):
     def load_own_variables(self, store):
         super().load_own_variables(store)
         # Files in half precision, or edited by hand, fulfil the constraint only roughly.
-        self.kernel.assign(self.kernel_constraint(ops.convert_to_tensor(self.kernel)))
+        self.kernel.assign(self.kernel_constraint(self.kernel))
 
     def compute_output_shape(self, input_shape):
         if self.padding == "same":
