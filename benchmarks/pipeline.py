@@ -31,8 +31,14 @@ from datasets.pipeline import training_dataset
 from datasets.sources import bundled_photographs, list_photographs
 from datasets.training_sets import ForgedPhotographs
 
-FULL = {"warmup": 8, "batches": 25, "repeats": 5, "training_steps": 12, "training_repeats": 3}
-QUICK = {"warmup": 1, "batches": 2, "repeats": 2, "training_steps": 2, "training_repeats": 1}
+FULL = {
+    "forging": {"warmup": 8, "batches": 25, "repeats": 5},
+    "training": {"warmup": 3, "steps": 12, "repeats": 3},
+}
+QUICK = {
+    "forging": {"warmup": 1, "batches": 2, "repeats": 2},
+    "training": {"warmup": 1, "steps": 2, "repeats": 1},
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Table(
             "The pipeline alone",
             {"threads": "threads", "crops_per_second": "crops a second", "ratio": "ratio"},
-            forging_rows(batches, settings),
+            forging_rows(batches, **settings["forging"]),
             f"Forged crops of side {training_set.size}, in batches of {experiment.batch_size}. "
             "Ratio to one thread.",
         ),
@@ -58,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "ratio": "ratio",
                 "waiting_percent": "% of time waiting for a batch",
             },
-            training_rows(batches, settings),
+            training_rows(batches, **settings["training"]),
             "Ratio to training on one batch again and again, which needs no pipeline. On a "
             "machine without a GPU forging and training share the cores.",
         ),
@@ -74,16 +80,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_results(options, "pipeline", "Pipeline", described, tables)
 
 
-def forging_rows(batches: tf.data.Dataset, settings: dict) -> list[dict]:
+def forging_rows(dataset: tf.data.Dataset, warmup: int, batches: int, repeats: int) -> list[dict]:
     """Crops per second of the pipeline by number of threads."""
     single = tf.data.Options()
     single.threading.private_threadpool_size = 1
     rows = []
-    for threads, dataset in {"1": batches.with_options(single), "AUTOTUNE": batches}.items():
-        iterator = iter(dataset)
-        _take(iterator, settings["warmup"])
-        seconds = [_take(iterator, settings["batches"]) for _ in range(settings["repeats"])]
-        crops = rates(settings["batches"] * experiment.batch_size, seconds)
+    for threads, source in {"1": dataset.with_options(single), "AUTOTUNE": dataset}.items():
+        iterator = iter(source)
+        _take(iterator, warmup)
+        seconds = [_take(iterator, batches) for _ in range(repeats)]
+        crops = rates(batches * experiment.batch_size, seconds)
         rows.append({"threads": threads, "crops_per_second": crops})
     one = rows[0]["crops_per_second"]["median"]
     return [{**row, "ratio": row["crops_per_second"]["median"] / one} for row in rows]
@@ -97,18 +103,18 @@ def _take(iterator: Iterator, count: int) -> float:
     return time.perf_counter() - start
 
 
-def training_rows(batches: tf.data.Dataset, settings: dict) -> list[dict]:
+def training_rows(batches: tf.data.Dataset, warmup: int, steps: int, repeats: int) -> list[dict]:
     """Pictures per second of training on one cached batch and on the pipeline, in turn."""
     model = build_network(shipped_architecture())
     cached = tf.data.Dataset.from_tensors(next(iter(batches))).repeat()
     sources = {"one, cached (baseline)": cached, "from the pipeline": batches}
     runs = {name: [] for name in sources}
-    for _ in range(settings["training_repeats"]):
+    for _ in range(repeats):
         for name, dataset in sources.items():
             iterator = iter(dataset)  # a new one, so that it does not fill while the other trains
-            train(model, iterator, settings["warmup"])
-            runs[name].append(train(model, iterator, settings["training_steps"]))
-    pictures = settings["training_steps"] * experiment.batch_size
+            train(model, iterator, warmup)
+            runs[name].append(train(model, iterator, steps))
+    pictures = steps * experiment.batch_size
     rows = [
         {
             "batches": name,
