@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = ("irl_keras", "malp_keras")
 
-# JAX compiles a whole network for a minute at each picture size, and longer for a training step.
+# JAX compiles the whole network anew for each picture size, and longer for a training step.
 TOO_SLOW_ON_JAX = (
     "variants_map",
     "any_size",
