@@ -138,7 +138,7 @@ def _conv(x, filters, width, name):
 
 def _upscale(x, filters, width, name):
     """Upscaling block (section III-C-1): convolution, then pixel shuffle."""
-    x = keras.layers.Conv2D(
-        _scaled(filters, width), 3, padding="same", name=f"upscale_conv{name}"
-    )(x)
+    x = keras.layers.Conv2D(_scaled(filters, width), 3, padding="same", name=f"upscale_conv{name}")(
+        x
+    )
     return DepthToSpace(2, name=f"pixel_shuffle{name}")(x)

@@ -48,8 +48,7 @@ def test_unknown_names_are_refused(photograph):
 
 def training_crops(photograph, recipe, count=60):
     return [
-        forge_for_training(photograph, recipe, np.random.default_rng(seed))
-        for seed in range(count)
+        forge_for_training(photograph, recipe, np.random.default_rng(seed)) for seed in range(count)
     ]
 
 

@@ -100,6 +100,10 @@ def test_bayar_constraint_after_building_steps_and_loading(policy, tmp_path):
     assert np.abs(ops.convert_to_numpy(kernel) - before).max() > 0.01
 
     path = tmp_path / "bayar.weights.h5"
+    model.save_weights(path)
+    trained = ops.convert_to_numpy(kernel)
+    model.load_weights(path)
+    np.testing.assert_array_equal(ops.convert_to_numpy(kernel), trained)
     kernel.assign(100 * random(5, 5, 3, 3))  # as from a file that somebody edited
     model.save_weights(path)
     model.load_weights(path)

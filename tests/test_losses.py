@@ -67,9 +67,7 @@ def test_certain_maps_of_empty_and_full_masks(truth_value, p_value):
 @pytest.mark.parametrize("loss", [FusedFocalLoss(), DiceLoss(), DiceLoss(1.0), IRLLoss()], ids=str)
 def test_training_from_certain_maps_stays_finite(loss, truth_value, p_value):
     """A layer whose only weight is the map itself, at exactly 0 or 1, takes a step."""
-    model = keras.Sequential(
-        [keras.Input((4, 4, 1)), keras.layers.Conv2D(1, 1, use_bias=False)]
-    )
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(1, 1, use_bias=False)])
     model.set_weights([np.full((1, 1, 1, 1), p_value, "float32")])
     model.compile(keras.optimizers.SGD(0.01), loss)
     x = np.ones((1, 4, 4, 1), "float32")

@@ -109,8 +109,11 @@ class BayarConv2D(keras.layers.Layer):
 
     def load_own_variables(self, store):
         super().load_own_variables(store)
-        # Files in half precision, or edited by hand, fulfil the constraint only roughly.
-        self.kernel.assign(self.kernel_constraint(self.kernel))
+        # Files in half precision, or edited by hand, fulfil the constraint only roughly. A kernel
+        # that fulfils it stays as it is to the bit, so that training goes on as if uninterrupted.
+        projected = self.kernel_constraint(self.kernel)
+        if float(ops.max(ops.abs(projected - self.kernel))) > 1e-6:
+            self.kernel.assign(projected)
 
     def compute_output_shape(self, input_shape):
         if self.padding == "same":

@@ -102,9 +102,7 @@ class ResidualBlock(keras.layers.Layer):
         return ops.relu(x) if self.block == "bn" else x
 
     def compute_output_shape(self, input_shape):
-        spatial = (
-            None if side is None else -(-side // self.strides) for side in input_shape[1:3]
-        )
+        spatial = (None if side is None else -(-side // self.strides) for side in input_shape[1:3])
         return (input_shape[0], *spatial, self.filters)
 
     def get_config(self):
