@@ -82,7 +82,6 @@ def main(argv=None):
 def train_irl(args):
     """Trains IRL-Net in `args.out`, from where an earlier run of the same command stopped."""
     experiment = read_experiment(args)
-    check_same_experiment(args, experiment)
     keras.utils.set_random_seed(args.seed)
     if args.mixed_precision:
         keras.config.set_dtype_policy(args.mixed_precision)
@@ -98,6 +97,8 @@ def train_irl(args):
         else:
             model = start_model(args.init, experiment)
             compile_model(model, experiment)
+    # After all inputs were read: a mistyped one leaves no folder that would refuse the right one.
+    check_same_experiment(args, experiment)
 
     log = args.out / "log.csv"
     rows = trim_csv_log(log, epochs_done)
@@ -242,19 +243,22 @@ def open_data(args, experiment):
 def forge_validation_set(photographs, experiment):
     """One forgery of each photograph, the same in every run: inpainters and degradations in turn.
 
+    A few photographs are forged several times, up to one batch, which several devices can share.
+
     Returns pictures, uint8 (count, size, size, 3), and masks, uint8 (count, size, size, 1).
     """
     inpainters = list(experiment.recipe.inpainters)
     degradations = experiment.validation_degradations
+    count = max(len(photographs), experiment.batch_size)
     forgeries = [
         forge(
-            read_image(path),
+            read_image(photographs[index % len(photographs)]),
             experiment.validation_size,
             seed=index,
             inpainter=inpainters[index % len(inpainters)],
             degradation=degradations[index // len(inpainters) % len(degradations)],
         )
-        for index, path in enumerate(tqdm(photographs, "forging the validation set"))
+        for index in tqdm(range(count), "forging the validation set")
     ]
     images = np.stack([forgery.image for forgery in forgeries])
     masks = np.stack([forgery.mask[..., None] for forgery in forgeries])

@@ -1,9 +1,9 @@
-"""The recipe of the shipped weights `irl_small`: half the width, 128-pixel crops, degradations.
+"""First part of the shipped weights `irl_small`: half the width, 128-pixel crops, degradations.
 
     python train.py irl --config configs/irl_small.py --data PHOTOGRAPHS/train \
         --val-data PHOTOGRAPHS/val --out runs/irl_small
-    python train.py preset --config configs/irl_small.py --training runs/irl_small \
-        --out irl_keras/weights/irl_small
+
+`irl_small_256.py` is the second part.
 """
 
 from configs.experiment import IRLExperiment
@@ -39,24 +39,4 @@ experiment = IRLExperiment(
     epochs=10,
     steps_per_epoch=450,
     validation_degradations=("clean", "jpeg:90", "jpeg:75", "resize:0.75"),
-    card={
-        "training_data": "986 scene photographs of mixed sources (BSDS500, ImageNet samples, AFHQ, "
-        "samples of OpenCV and HiFill), most of them JPEG files; not redistributed. Forged on the "
-        "fly with OpenCV's Telea and Navier-Stokes inpainting and free-form masks; 15 % of the "
-        "crops untouched; JPEG, WebP, resizing, blur and noise after forging. Validation on 139 "
-        "other photographs; splits by photograph.",
-        "limits": [
-            "Finds the smooth fills of classical inpainting. Learned inpainters and generative "
-            "fills leave other traces, which these weights were never shown.",
-            "Strong JPEG compression, shrinking and blur remove traces; an empty map does not "
-            "prove a picture untouched.",
-            "Naturally smooth or retouched areas (sky, flat backgrounds, beauty filters) can be "
-            "flagged.",
-            "Trained on 128-pixel crops of photographs; drawings, screenshots and scans are "
-            "outside of what it knows.",
-        ],
-        "intended_use": "Research, teaching and triage: pointing an examiner to areas worth a "
-        "closer look. Not a sole basis for a decision about a person or a publication.",
-        "licence": "Apache-2.0",
-    },
 )

@@ -64,7 +64,7 @@ def test_certain_maps_of_empty_and_full_masks(truth_value, p_value):
 
 @pytest.mark.parametrize("p_value", [0.0, 1.0])
 @pytest.mark.parametrize("truth_value", [0.0, 1.0])
-@pytest.mark.parametrize("loss", [FusedFocalLoss(), DiceLoss(), DiceLoss(1.0), IRLLoss()], ids=str)
+@pytest.mark.parametrize("loss", [FusedFocalLoss(), DiceLoss(), DiceLoss(1.0), IRLLoss()])
 def test_training_from_certain_maps_stays_finite(loss, truth_value, p_value):
     """A layer whose only weight is the map itself, at exactly 0 or 1, takes a step."""
     model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(1, 1, use_bias=False)])
@@ -105,9 +105,7 @@ class _Map(keras.layers.Layer):
         return self.values + 0.0 * inputs
 
 
-@pytest.mark.parametrize(
-    "loss", [FusedFocalLoss(0.6, 3.0), DiceLoss(0.5), IRLLoss(0.6, 3.0, 0.5)], ids=str
-)
+@pytest.mark.parametrize("loss", [FusedFocalLoss(0.6, 3.0), DiceLoss(0.5), IRLLoss(0.6, 3.0, 0.5)])
 def test_config_round_trip(loss):
     truth, p = example()
     twin = keras.losses.deserialize(keras.losses.serialize(loss))
