@@ -228,16 +228,14 @@ def card_markdown(card: Mapping[str, object]) -> str:
         card: as `PresetStore.card` returns it.
 
     Returns:
-        Markdown with a third-level heading and one list item a field; nested values are indented
-        lists. Ends with a newline.
+        Markdown with a third-level heading and one list item a field, but for the measured
+        numbers, which make tables of their own; nested values are indented lists. Ends with a
+        newline.
     """
     lines = [f"### {card['name']}", ""]
-    for field, title in {
-        **CARD_FIELDS,
-        "sha256": "SHA-256 of the weights",
-        "bytes": "Bytes",
-    }.items():
-        if field != "name":
+    titles = {**CARD_FIELDS, "sha256": "SHA-256 of the weights", "bytes": "Bytes"}
+    for field, title in titles.items():
+        if field not in ("name", "measured"):
             lines += _markdown_item(title, card[field], "")
     return "\n".join(lines) + "\n"
 

@@ -172,8 +172,12 @@ def test_two_devices_give_the_losses_of_one(uninterrupted, config, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     assert result.returncode == 0, result.stderr[-3000:]
-    two, one = (
-        np.loadtxt(out / "log.csv", delimiter=",", skiprows=1)
-        for out in (tmp_path / "run", uninterrupted)
-    )
+    two, one = (read_losses(out / "log.csv") for out in (tmp_path / "run", uninterrupted))
+    # Sums of other order differ in the last bit, which training magnifies.
+    np.testing.assert_allclose(two[0], one[0], atol=1e-4)
     np.testing.assert_allclose(two, one, atol=1e-3)
+
+
+def read_losses(log):
+    with log.open() as file:
+        return [[float(row["loss"]), float(row["val_loss"])] for row in csv.DictReader(file)]
