@@ -284,7 +284,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     irl.add_argument("--out", type=Path, default=Path("runs/evaluate"), help="output folder")
     irl.add_argument("--size", type=_at_least(16), default=256, help="side of forged crops, pixels")
     irl.add_argument(
-        "--inpainters", nargs="+", choices=INPAINTERS, default=list(INPAINTERS), metavar="NAME"
+        "--inpainters",
+        nargs="+",
+        choices=INPAINTERS,
+        default=["telea", "ns"],
+        metavar="NAME",
+        help=f"any of {', '.join(INPAINTERS)}",
     )
     irl.add_argument(
         "--degradations",

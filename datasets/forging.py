@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from datasets.degradations import degrade, random_degradation
-from datasets.inpainting import INPAINTERS, inpaint
+from datasets.inpainting import inpaint
 from datasets.masks import free_form_mask
 
 _MAX_HOLE_SHARE = 0.6
@@ -45,7 +45,7 @@ class ForgingRecipe:
 
     size: int = 128
     mask_size: int = 256
-    inpainters: dict[str, float] = field(default_factory=lambda: dict.fromkeys(INPAINTERS, 1.0))
+    inpainters: dict[str, float] = field(default_factory=lambda: {"telea": 1.0, "ns": 1.0})
     untouched: float = 0.0
     degradations: dict[str, tuple] = field(default_factory=lambda: {"clean": (1.0,)})
     min_scale: float = 1.0

@@ -9,11 +9,12 @@ from collections.abc import Callable
 import numpy as np
 
 from datasets.inpainting.classical import navier_stokes, telea
+from datasets.inpainting.exemplar import patch_copy
 
 Inpainter = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Takes a picture (H, W, 3) uint8 and a mask (H, W) uint8, 1 = hole; returns (H, W, 3) uint8."""
 
-INPAINTERS: dict[str, Inpainter] = {"telea": telea, "ns": navier_stokes}
+INPAINTERS: dict[str, Inpainter] = {"telea": telea, "ns": navier_stokes, "patch": patch_copy}
 
 
 def inpaint(name: str, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
