@@ -1,9 +1,21 @@
-"""Where untouched photographs come from: a folder, or the bundled samples."""
+"""Where untouched photographs come from: a folder, a published data set, the bundled samples.
+
+`SOURCES` maps names to functions that list the photographs of a part; a new source joins by an
+entry there. `photographs_of` is how the rest of the repository asks, and it alone.
+"""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from datasets.celeba import celeba
+from datasets.listings import hash_percent, is_picture
+from datasets.places2 import places2, places365_standard
 from irl_keras.images import PICTURE_SUFFIXES
+
+SPLITS = ("train", "val", "test")
+"""The parts of every source: no photograph is in two of them."""
 
 _SAMPLES = Path(__file__).parent / "samples"
 
@@ -52,7 +64,7 @@ def find_pictures(folder: str | os.PathLike) -> list[Path]:
         Path(parent, name)
         for parent, _, names in os.walk(root, onerror=_raise_unreadable)
         for name in names
-        if name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith(".")
+        if is_picture(name)
     )
 
 
@@ -77,3 +89,86 @@ def bundled_photographs(split: str) -> list[Path]:
     if split not in ("train", "test"):
         raise ValueError(f"Expected the split 'train' or 'test', got {split!r}")
     return list_photographs(_SAMPLES / split)
+
+
+def plain_folder(folder: Path, split: str) -> list[str]:
+    """List the photographs of a part of any folder.
+
+    If it has at least two of the sub-folders train, val and test, these are the parts, and
+    pictures elsewhere in it belong to none. Otherwise a photograph's part follows from
+    `hash_percent` of its path with "/" relative to `folder`, whatever else is there: below 80
+    train, below 90 val, else test.
+
+    Args:
+        folder: Of pictures, with or without sub-folders.
+        split: A member of `SPLITS`.
+
+    Returns:
+        Paths with "/" relative to `folder`.
+
+    Raises:
+        OSError: If the folder is missing or it or a sub-folder cannot be listed.
+    """
+    parts = [part for part in SPLITS if (folder / part).is_dir()]
+    has_parts = len(parts) > 1
+    if has_parts and split not in parts:
+        return []
+    found = find_pictures(folder / split if has_parts else folder)
+    names = [path.relative_to(folder).as_posix() for path in found]
+    return names if has_parts else [name for name in names if _hashed_split(name) == split]
+
+
+def _hashed_split(name: str) -> str:
+    percent = hash_percent(name)
+    return "train" if percent < 80 else "val" if percent < 90 else "test"
+
+
+Source = Callable[[Path, str], list[str]]
+"""Takes an existing folder and a member of `SPLITS`; checks that everything it names is there, and
+returns paths with "/" relative to the folder. Raises OSError or ValueError, one line that says
+which file is wrong, what was expected, and who publishes it."""
+
+SOURCES: dict[str, Source] = {
+    "folder": plain_folder,
+    "places2_256": partial(places2, size="256"),
+    "places2_large": partial(places2, size="large"),
+    "places365_standard": places365_standard,
+    "celeba": celeba,
+}
+
+
+def photographs_of(source: str, folder: str | os.PathLike, split: str) -> list[str]:
+    """List the photographs of a part of a source.
+
+    Args:
+        source: A key of `SOURCES`.
+        folder: Where the source's files are; what has to be there the source's function says.
+        split: A member of `SPLITS`.
+
+    Returns:
+        Paths with "/" relative to `folder`, at least one, sorted by code points and therefore in
+        the same order on every machine.
+
+    Raises:
+        OSError: If a file or folder is missing or cannot be read.
+        ValueError: If the source or the split is unknown, the files are not as the source's
+            project publishes them, or the part has no photographs.
+
+    Example:
+        >>> photographs_of("celeba", "/data/celeba", "test")[0]  # doctest: +SKIP
+        'img_align_celeba/182638.jpg'
+    """
+    if source not in SOURCES:
+        raise ValueError(f"Unknown source {source!r}; known are: {', '.join(SOURCES)}")
+    if split not in SPLITS:
+        raise ValueError(f"Unknown split {split!r}; known are: {', '.join(SPLITS)}")
+    root = Path(folder)
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root}: no such folder; check the path")
+    names = sorted(SOURCES[source](root, split))
+    if not names:
+        raise ValueError(
+            f"{root}: has no photographs of the part {split!r} of the source {source!r}; "
+            f"choose another part, or sort the photographs into {', '.join(SPLITS)} folders"
+        )
+    return names
