@@ -2,12 +2,12 @@
 
     img_align_celeba/000001.jpg   202,599 pictures of 178x218 pixels
     list_eval_partition.txt       "000001.jpg 0": 0 train (162,770 lines), 1 validation (19,867),
-                                  2 test (19,962); a person is in one part only
+                                  2 test (19,962)
     list_attr_celeba.txt          the number of pictures, the names of 40 attributes, then a line
                                   a picture: "000001.jpg -1 1 1 ...", 1 where it has the attribute
 
-A smaller data set of the same form is read as well, as long as its lists name exactly the
-pictures of the folder.
+The project keeps the three in folders Img, Eval and Anno; put them side by side. A smaller data
+set of the same form is read as well, as long as its lists name exactly the pictures of the folder.
 """
 
 import os

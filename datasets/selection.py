@@ -141,8 +141,8 @@ def _parse(path: str | os.PathLike, data: bytes) -> Selection:
         raise ValueError(f"{path}: is no manifest of a selection ({error})") from error
     if not fits:
         raise ValueError(
-            f"{path}: is no manifest of a selection; its parts must be lists of paths within "
-            f"the source's folder, named {', '.join(SPLITS)}"
+            f"{path}: is no manifest of a selection; its parts may be {', '.join(SPLITS)}, "
+            "each a list of plain paths within the source's folder"
         )
     return selection
 
@@ -151,4 +151,4 @@ def _is_inside(name: object) -> bool:
     if not isinstance(name, str):
         return False
     path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts
+    return path.as_posix() == name and not path.is_absolute() and ".." not in path.parts

@@ -133,6 +133,7 @@ def test_overlapping_parts_are_refused(tmp_path, parts, where):
         {"train": "a.jpg"},
         {"train": [1]},
         {"train": ["/a.jpg"]},
+        {"train": ["a.jpg"], "test": ["./a.jpg"]},
         {"train": ["b/../../a.jpg"]},
     ],
 )
