@@ -76,7 +76,8 @@ def forge(
     Raises:
         ValueError: If the inpainter or the degradation is unknown.
     """
-    original = _random_crop(photograph, size, 1.0, np.random.default_rng(seed))
+    window = random_window(photograph, size, 1.0, np.random.default_rng(seed))
+    original = crop(photograph, window, size)
     mask = free_form_mask(size, size, seed)
     return _forged(original, mask, seed, inpainter, degradation)
 
@@ -94,8 +95,8 @@ def forge_for_training(
     Returns:
         The `Forgery`, flipped and turned at random.
     """
-    original = _random_crop(photograph, recipe.size, recipe.min_scale, rng)
-    original = _random_turn(original, rng)
+    window = random_window(photograph, recipe.size, recipe.min_scale, rng)
+    original = _random_turn(crop(photograph, window, recipe.size), rng)
     names = list(recipe.inpainters)
     weights = np.array([recipe.inpainters[name] for name in names], float)
     inpainter = names[rng.choice(len(names), p=weights / weights.sum())]
@@ -111,29 +112,58 @@ def _forged(original, mask, seed, inpainter, degradation) -> Forgery:
     if inpainter is None:
         image, mask = original, np.zeros_like(mask)
     else:
-        image = inpaint(inpainter, original, mask)
+        image = inpaint(inpainter, original[None], mask[None])[0]
     return Forgery(degrade(image, degradation, seed), mask, original)
 
 
-def _random_crop(photograph, size, min_scale, rng) -> np.ndarray:
-    """A square window, shrunk by a factor of `min_scale` to 1 as far as the photograph allows."""
-    height, width = photograph.shape[:2]
-    window = min(round(size / rng.uniform(min_scale, 1.0)), max(min(height, width), size))
-    photograph = _at_least(photograph, window)
-    height, width = photograph.shape[:2]
-    top, left = rng.integers(height - window + 1), rng.integers(width - window + 1)
-    crop = photograph[top : top + window, left : left + window]
-    if window > size:
-        return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(crop)
+class Window(NamedTuple):
+    """A square of a photograph, in pixels; it may reach beyond a photograph that is smaller."""
+
+    top: int
+    left: int
+    side: int
 
 
-def _at_least(photograph, size) -> np.ndarray:
+def random_window(
+    photograph: np.ndarray, size: int, min_scale: float, rng: np.random.Generator
+) -> Window:
+    """Draws a square to crop.
+
+    Args:
+        photograph: RGB picture, uint8, shape (H, W, 3).
+        size: Side that the crop will have, in pixels.
+        min_scale: The crop will be shrunk by a factor of `min_scale` to 1, as far as the
+            photograph allows.
+        rng: The source of all choices.
+
+    Returns:
+        The `Window`; its side is at least `size`.
+    """
     height, width = photograph.shape[:2]
-    missing = (0, max(size - height, 0)), (0, max(size - width, 0)), (0, 0)
-    if not (missing[0][1] or missing[1][1]):
-        return photograph
-    return np.pad(photograph, missing, mode="symmetric")
+    side = min(round(size / rng.uniform(min_scale, 1.0)), max(min(height, width), size))
+    top, left = rng.integers(max(height - side, 0) + 1), rng.integers(max(width - side, 0) + 1)
+    return Window(int(top), int(left), side)
+
+
+def crop(photograph: np.ndarray, window: Window, size: int) -> np.ndarray:
+    """Cuts a square out of a photograph, continued by reflection where it is smaller.
+
+    Args:
+        photograph: RGB picture, uint8, shape (H, W, 3).
+        window: What to cut, as `random_window` draws it.
+        size: Side of the result, in pixels; a larger window is shrunk.
+
+    Returns:
+        A new uint8 array (size, size, 3).
+    """
+    top, left, side = window
+    cut = photograph[top : top + side, left : left + side]
+    if cut.shape[:2] != (side, side):
+        missing = (0, side - cut.shape[0]), (0, side - cut.shape[1]), (0, 0)
+        cut = np.pad(cut, missing, mode="symmetric")
+    if side > size:
+        return cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
+    return cut.copy()
 
 
 def _random_turn(image, rng) -> np.ndarray:

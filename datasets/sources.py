@@ -97,7 +97,8 @@ def plain_folder(folder: Path, split: str) -> list[str]:
     If it has at least two of the sub-folders train, val and test, these are the parts, and
     pictures elsewhere in it belong to none. Otherwise a photograph's part follows from
     `hash_percent` of its path with "/" relative to `folder`, whatever else is there: below 80
-    train, below 90 val, else test.
+    train, below 90 val, else test. A folder that is itself such a part of the folder above it
+    has that part alone, so that nobody tests on what another run trains on.
 
     Args:
         folder: Of pictures, with or without sub-folders.
@@ -108,14 +109,27 @@ def plain_folder(folder: Path, split: str) -> list[str]:
 
     Raises:
         OSError: If the folder is missing or it or a sub-folder cannot be listed.
+        ValueError: If the folder is another part.
     """
-    parts = [part for part in SPLITS if (folder / part).is_dir()]
+    whole = folder.resolve()
+    if whole.name in SPLITS and len(_parts_of(whole.parent)) > 1:
+        if split != whole.name:
+            raise ValueError(
+                f"{folder}: has the photographs of the part {whole.name!r}, but {split!r} is "
+                f"asked for; give {folder.parent / split}"
+            )
+        return [path.relative_to(folder).as_posix() for path in find_pictures(folder)]
+    parts = _parts_of(folder)
     has_parts = len(parts) > 1
     if has_parts and split not in parts:
         return []
     found = find_pictures(folder / split if has_parts else folder)
     names = [path.relative_to(folder).as_posix() for path in found]
     return names if has_parts else [name for name in names if _hashed_split(name) == split]
+
+
+def _parts_of(folder: Path) -> list[str]:
+    return [part for part in SPLITS if (folder / part).is_dir()]
 
 
 def _hashed_split(name: str) -> str:

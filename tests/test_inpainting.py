@@ -7,18 +7,22 @@ from datasets.inpainting import INPAINTERS, inpaint
 from datasets.masks import free_form_mask
 
 
+def fill(name, image, mask):
+    return inpaint(name, image[None], mask[None])[0]
+
+
 @pytest.mark.parametrize("name", INPAINTERS)
 def test_fills_the_hole_and_nothing_else(name, photograph):
     mask = free_form_mask(*photograph.shape[:2], seed=1)
     before = photograph.copy(), mask.copy()
-    filled = inpaint(name, photograph, mask)
+    filled = fill(name, photograph, mask)
     assert filled.dtype == np.uint8 and filled.shape == photograph.shape
     np.testing.assert_array_equal(filled[mask == 0], photograph[mask == 0])
     assert (filled[mask == 1] != photograph[mask == 1]).any(axis=-1).mean() > 0.5
     # The fill depends on the surroundings, not on what was in the hole (but for a few pixels where
     # the hole meets the picture's border, which OpenCV lets through).
     blanked = np.where(mask[..., None] == 1, 255, photograph).astype(np.uint8)
-    assert (inpaint(name, blanked, mask) != filled).mean() < 0.005
+    assert (fill(name, blanked, mask) != filled).mean() < 0.005
     np.testing.assert_array_equal(photograph, before[0])
     np.testing.assert_array_equal(mask, before[1])
 
@@ -26,19 +30,19 @@ def test_fills_the_hole_and_nothing_else(name, photograph):
 @pytest.mark.parametrize("name", INPAINTERS)
 def test_continues_a_flat_picture(name):
     flat = np.full((64, 48, 3), (10, 100, 200), np.uint8)
-    filled = inpaint(name, flat, free_form_mask(64, 48, seed=0))
+    filled = fill(name, flat, free_form_mask(64, 48, seed=0))
     # Telea extrapolates along gradients and ends a few levels off.
     np.testing.assert_allclose(filled.astype(int), flat, atol=3)
 
 
 def test_the_inpainters_differ(photograph):
     mask = free_form_mask(*photograph.shape[:2], seed=1)
-    fills = [inpaint(name, photograph, mask).tobytes() for name in INPAINTERS]
+    fills = [fill(name, photograph, mask).tobytes() for name in INPAINTERS]
     assert len(set(fills)) == len(fills)
 
 
 def test_errors_name_the_cause(photograph):
     with pytest.raises(ValueError, match="unknown-one.*telea"):
-        inpaint("unknown-one", photograph, np.zeros(photograph.shape[:2], np.uint8))
-    with pytest.raises(ValueError, match="does not fit"):
-        inpaint("telea", photograph, np.zeros((5, 5), np.uint8))
+        fill("unknown-one", photograph, np.zeros(photograph.shape[:2], np.uint8))
+    with pytest.raises(ValueError, match="do not fit"):
+        fill("telea", photograph, np.zeros((5, 5), np.uint8))

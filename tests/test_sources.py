@@ -98,6 +98,13 @@ def test_folders_named_as_the_parts_are_the_parts(tmp_path):
         photographs_of("folder", tmp_path, "val")
 
 
+def test_a_part_given_alone_is_only_that_part(tmp_path):
+    touch(tmp_path, "train/a.jpg", "train/b/c.jpg", "test/d.jpg")
+    assert photographs_of("folder", tmp_path / "train", "train") == ["a.jpg", "b/c.jpg"]
+    with pytest.raises(ValueError, match="train: has the photographs of the part 'train', but"):
+        photographs_of("folder", tmp_path / "train", "test")
+
+
 def test_unknown_source_or_part_and_missing_folder(tmp_path):
     with pytest.raises(ValueError, match="Unknown source 'places'; known are: folder, places2_256"):
         photographs_of("places", tmp_path, "train")

@@ -1,4 +1,4 @@
-"""Inpainters behind one interface: a function from picture and mask to a completed picture.
+"""Inpainters behind one interface: a function from pictures and masks to completed pictures.
 
 `INPAINTERS` maps names to such functions; a new one joins by an entry there. The composite
 (the inpainter's pixels inside the mask, the untouched picture outside) is made by `inpaint` alone.
@@ -12,27 +12,41 @@ from datasets.inpainting.classical import navier_stokes, telea
 from datasets.inpainting.exemplar import patch_copy
 
 Inpainter = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Takes a picture (H, W, 3) uint8 and a mask (H, W) uint8, 1 = hole; returns (H, W, 3) uint8."""
-
-INPAINTERS: dict[str, Inpainter] = {"telea": telea, "ns": navier_stokes, "patch": patch_copy}
+"""Takes pictures (N, H, W, 3) uint8 and masks (N, H, W) uint8, 1 = hole; returns pictures."""
 
 
-def inpaint(name: str, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Fills the hole of a picture and leaves every other pixel as it is.
+def one_by_one(fill: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Inpainter:
+    """Makes an inpainter of a function of one picture (H, W, 3) and one mask (H, W)."""
+
+    def fill_all(images, masks):
+        return np.stack([fill(image, mask) for image, mask in zip(images, masks, strict=True)])
+
+    return fill_all
+
+
+INPAINTERS: dict[str, Inpainter] = {
+    "telea": one_by_one(telea),
+    "ns": one_by_one(navier_stokes),
+    "patch": one_by_one(patch_copy),
+}
+
+
+def inpaint(name: str, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """Fills the holes of pictures and leaves every other pixel as it is.
 
     Args:
         name: A key of `INPAINTERS`.
-        image: RGB picture, uint8, shape (H, W, 3).
-        mask: uint8, shape (H, W), 1 inside the hole and 0 elsewhere.
+        images: RGB pictures, uint8, shape (N, H, W, 3).
+        masks: uint8, shape (N, H, W), 1 inside the hole and 0 elsewhere.
 
     Returns:
-        The composite, a new uint8 array (H, W, 3).
+        The composites, a new uint8 array (N, H, W, 3).
 
     Raises:
-        ValueError: If the name is unknown or the mask does not have the picture's size.
+        ValueError: If the name is unknown or the masks do not have the pictures' shape.
     """
     if name not in INPAINTERS:
         raise ValueError(f"Unknown inpainter {name!r}; known are: {', '.join(INPAINTERS)}")
-    if mask.shape != image.shape[:2]:
-        raise ValueError(f"A mask {mask.shape} does not fit a picture {image.shape[:2]}")
-    return np.where(mask[..., None] == 1, INPAINTERS[name](image, mask), image)
+    if images.ndim != 4 or masks.shape != images.shape[:3]:
+        raise ValueError(f"Masks {masks.shape} do not fit pictures {images.shape}")
+    return np.where(masks[..., None] == 1, INPAINTERS[name](images, masks), images)
