@@ -161,6 +161,21 @@ def write_png(path: str | os.PathLike, array: np.ndarray) -> None:
     write_atomically(path, _encode(path, array, "PNG"))
 
 
+def encode_png(array: np.ndarray) -> bytes:
+    """Encodes a picture as `write_png` does, for formats that hold several.
+
+    Args:
+        array: uint8 (height, width) or (height, width, 3) RGB.
+
+    Returns:
+        The content of a PNG file.
+
+    Raises:
+        ValueError: The array has another dtype or shape.
+    """
+    return _encode("PNG", array, "PNG")
+
+
 def write_jpeg(path: str | os.PathLike, array: np.ndarray, quality: int = 95) -> None:
     """Writes a JPEG file without chroma subsampling; it appears complete or not at all.
 
