@@ -1,0 +1,21 @@
+"""The rivals in IRL-Net's tables, LDICN and MVSS-Net, with their parts and losses."""
+
+from irl_keras.baselines.channel_attention import ChannelAttention
+from irl_keras.baselines.edge_residual_block import EdgeResidualBlock
+from irl_keras.baselines.initializers import Bilinear, HighPass
+from irl_keras.baselines.ldicn import ldicn
+from irl_keras.baselines.losses import MVSSLoss, edge_map
+from irl_keras.baselines.mvss_net import mvss_net
+from irl_keras.baselines.sobel_gate import SobelGate
+
+__all__ = [
+    "Bilinear",
+    "ChannelAttention",
+    "EdgeResidualBlock",
+    "HighPass",
+    "MVSSLoss",
+    "SobelGate",
+    "edge_map",
+    "ldicn",
+    "mvss_net",
+]

@@ -1,0 +1,103 @@
+"""Residual bottleneck units of ResNet (versions 1 and 2), of which both rivals are built."""
+
+import keras
+
+
+def scaled(filters, width):
+    """Channel count at a width, at least 4."""
+    return max(round(filters * width), 4)
+
+
+def bottleneck(x, filters, strides=1, dilation_rate=1, name="unit"):
+    """ResNet unit: 1x1, 3x3 and 1x1 convolutions with batch norm, ReLU after the addition.
+
+    The skip is a 1x1 convolution with batch norm where stride or channel count change.
+
+    Args:
+        x: Tensor `(batch, height, width, channels)`.
+        filters: Channels of the first two convolutions; the unit puts out four times as many.
+        strides: Stride of the 3x3 convolution.
+        dilation_rate: Dilation of the 3x3 convolution.
+        name: Prefix of the layers' names.
+
+    Returns:
+        Tensor `(batch, ceil(height / strides), ceil(width / strides), 4 * filters)`.
+
+    Reference:
+        - [He et al., 2016](https://arxiv.org/abs/1512.03385)
+    """
+    skip = x
+    if strides != 1 or x.shape[-1] != 4 * filters:
+        skip = conv_norm(x, 4 * filters, 1, strides, activation=None, name=f"{name}_skip")
+    x = conv_norm(x, filters, 1, name=f"{name}_conv1")
+    x = conv_norm(x, filters, 3, strides, dilation_rate, name=f"{name}_conv2")
+    x = conv_norm(x, 4 * filters, 1, activation=None, name=f"{name}_conv3")
+    x = keras.layers.Add(name=f"{name}_add")([x, skip])
+    return keras.layers.Activation("relu", name=name)(x)
+
+
+def conv_norm(x, filters, size, strides=1, dilation_rate=1, activation="relu", name="conv"):
+    """Convolution without bias, batch norm and, if wanted, an activation."""
+    x = keras.layers.Conv2D(
+        filters,
+        size,
+        strides=strides,
+        padding="same",
+        dilation_rate=dilation_rate,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal"),
+        name=name,
+    )(x)
+    x = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+    return keras.layers.Activation(activation, name=f"{name}_{activation}")(x) if activation else x
+
+
+def preactivation_bottleneck(x, filters, strides=1, weight_decay=0.0, name="unit"):
+    """ResNet-v2 unit: batch norm and ReLU before each of 1x1, 3x3 and 1x1 convolutions.
+
+    The skip takes every `strides`-th pixel; where the channel count changes it is a 1x1
+    convolution of the activated input.
+
+    Args:
+        x: Tensor `(batch, height, width, channels)`.
+        filters: Channels of the first two convolutions; the unit puts out four times as many.
+        strides: Stride of the 3x3 convolution.
+        weight_decay: Penalty on half the squared kernels of all convolutions.
+        name: Prefix of the layers' names.
+
+    Returns:
+        Tensor `(batch, ceil(height / strides), ceil(width / strides), 4 * filters)`.
+
+    Reference:
+        - [He et al., 2016](https://arxiv.org/abs/1603.05027)
+    """
+
+    def conv(x, filters, size, strides=1, use_bias=False, part=""):
+        return keras.layers.Conv2D(
+            filters,
+            size,
+            strides=strides,
+            padding="same",
+            use_bias=use_bias,
+            kernel_initializer="he_normal",
+            kernel_regularizer=keras.regularizers.L2(weight_decay / 2),
+            name=f"{name}_{part}",
+        )(x)
+
+    activated = norm_relu(x, f"{name}_norm1")
+    if x.shape[-1] != 4 * filters:
+        skip = conv(activated, 4 * filters, 1, strides, use_bias=True, part="skip")
+    elif strides != 1:
+        skip = keras.layers.MaxPooling2D(1, strides, name=f"{name}_skip")(x)
+    else:
+        skip = x
+    x = conv(activated, filters, 1, part="conv1")
+    x = conv(norm_relu(x, f"{name}_norm2"), filters, 3, strides, part="conv2")
+    x = conv(norm_relu(x, f"{name}_norm3"), 4 * filters, 1, use_bias=True, part="conv3")
+    return keras.layers.Add(name=name)([x, skip])
+
+
+def norm_relu(x, name, dtype=None):
+    """Batch norm as in the ResNet-v2 program of TensorFlow-Slim, then ReLU."""
+    x = keras.layers.BatchNormalization(momentum=0.997, epsilon=1e-5, dtype=dtype, name=name)(x)
+    return keras.layers.Activation("relu", dtype=dtype, name=f"{name}_relu")(x)
