@@ -101,6 +101,11 @@ def test_full_sizes():
     assert large.count_params() - inference.count_params() == edge_branch_size(norm=4) == 4_050
 
 
+def test_units_of_other_than_four_stages_are_refused():
+    with pytest.raises(ValueError, match="zip"):
+        mvss_net(width=1 / 16, units=(1, 1, 1))
+
+
 # The 1x1 map of a 16x16 picture has one position to attend to.
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 50)])
@@ -295,8 +300,8 @@ def test_training_moves_every_variable_and_lowers_the_loss(build, loss):
     # So small an epsilon lets gradients of any size move a weight.
     model.compile(keras.optimizers.Adam(2e-3, epsilon=1e-20), loss, run_eagerly=True)
     x, masks = training_batch()
-    losses = [float(model.train_on_batch(x, masks)) for _ in range(4)]
-    assert np.all(np.isfinite(losses)) and losses[-1] < 0.97 * losses[0], losses
+    losses = [float(model.train_on_batch(x, masks)) for _ in range(3)]
+    assert np.all(np.isfinite(losses)) and losses[-1] < 0.98 * losses[0], losses
     still = {
         variable.path
         for variable, old in zip(model.trainable_variables, before, strict=True)

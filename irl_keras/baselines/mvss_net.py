@@ -54,6 +54,9 @@ def mvss_net(
         size with each value repeated in 4x4 pixels. With the defaults it has 142,823,630
         parameters, 142,709,198 of them trainable; the edge branch adds 4,050.
 
+    Raises:
+        ValueError: If `units` are not four numbers.
+
     Example:
     ```python
     model = irl_keras.baselines.mvss_net(width=0.25)
@@ -101,8 +104,8 @@ def _resnet(x, width, units, view):
     x = conv_norm(x, scaled(64, width), 7, 2, name=f"{view}_stem")
     x = keras.layers.MaxPooling2D(3, 2, padding="same", name=f"{view}_pool")(x)
     maps = []
-    for stage, (filters, strides) in enumerate(STAGES, start=1):
-        for unit in range(units[stage - 1]):
+    for stage, ((filters, strides), count) in enumerate(zip(STAGES, units, strict=True), start=1):
+        for unit in range(count):
             x = bottleneck(
                 x,
                 scaled(filters, width),
