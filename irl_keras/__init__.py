@@ -1,18 +1,20 @@
 """IRL-Net for Keras 3: localization of inpainted regions.
 
 - `irl_net` builds the network, `from_preset` loads trained weights;
+- `baselines` are the networks it is compared with;
 - `layers`, `losses`, `metrics` and `callbacks` serve training and fine-tuning;
 - `localizers` turn any picture into a probability map; `python -m irl_keras predict` does so for
   files and folders.
 """
 
-from irl_keras import callbacks, layers, localizers, losses, metrics
+from irl_keras import baselines, callbacks, layers, localizers, losses, metrics
 from irl_keras.irl_net import irl_net
 from irl_keras.presets import from_preset, list_presets, read_card, save_preset
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "baselines",
     "callbacks",
     "from_preset",
     "irl_net",
