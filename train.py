@@ -164,7 +164,10 @@ def read_measured(path, sha256):
     results = json.loads(path.read_text())
     if results["weights"]["sha256"] != sha256:
         raise ValueError(f"{path}: measured with other weights; run evaluate.py --preset again")
-    return {key: results[key] for key in ("data", "threshold", "seed", "forged", "untouched")}
+    return {
+        key: results[key]
+        for key in ("data", "threshold", "seed", "forged", "untouched", "detection")
+    }
 
 
 def read_config(path):

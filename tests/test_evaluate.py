@@ -120,6 +120,11 @@ def test_pair_folder_with_untouched_pictures(tmp_path, brightness, pair_folder, 
     assert set(_means(forged).values()) == {1.0}
     assert untouched["pictures"] == 2
     assert _means(untouched) == {"pixels_flagged": 0, "picture_flagged": 0}
+    assert [row["method"] for row in results["detection"]] == [
+        row["method"] for row in results["forged"]
+    ]
+    assert _means(results["detection"][-1]) == {"AUC": 1, "false_alarms": 0}
+    assert _means(results["detection"][0]) == {"AUC": 0.5, "false_alarms": 1}
     share = 16 * 24 / (48 * 40)
     assert _means(results["forged"][1])["precision"] == pytest.approx(share)
     per_picture = results["pictures"]["forged"]

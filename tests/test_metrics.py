@@ -94,6 +94,34 @@ def test_a_stray_pixel_does_not_accuse_a_photograph():
         metrics.untouched_scores(np.full((2, 2), np.nan))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_picture_score_is_the_largest_threshold_of_the_verdict(seed):
+    probability, _ = _example(seed, shape=(60, 41))
+    score = metrics.picture_score(probability)
+    at, above = (
+        metrics.untouched_scores(probability, threshold)["picture_flagged"]
+        for threshold in (score, np.nextafter(np.float32(score), np.float32(2)))
+    )
+    assert (at, above) == (True, False)
+
+
+def test_detection_equals_scikit_learn():
+    random = np.random.default_rng(0)
+    forged, untouched = np.round(random.normal([[0.6], [0.4]], 0.15, (2, 80)), 2)
+    scores = metrics.detection_scores(forged, untouched)
+    truth = [1] * 80 + [0] * 80
+    both = np.concatenate([forged, untouched])
+    auc = sklearn.metrics.roc_auc_score(truth, both)
+    assert scores["AUC"]["mean"] == pytest.approx(auc)
+    assert scores["AUC"]["low"] < auc < scores["AUC"]["high"]
+    curve = sklearn.metrics.roc_curve(truth, both, drop_intermediate=False)
+    false_alarms = curve[0][np.flatnonzero(curve[1] >= 0.95)[0]]
+    assert scores["false_alarms"]["mean"] == pytest.approx(false_alarms)
+    constant = metrics.detection_scores(np.zeros(5), np.zeros(7))
+    assert constant["AUC"]["mean"] == 0.5 and constant["false_alarms"]["mean"] == 1
+    assert metrics.detection_scores([1, 1], [0, 0])["AUC"] == {"mean": 1, "low": 1, "high": 1}
+
+
 def test_bootstrap_interval_agrees_with_the_normal_interval():
     values = np.random.default_rng(0).normal(5, 2, size=400)
     low, high = metrics.bootstrap_interval(values, seed=1)
