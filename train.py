@@ -82,6 +82,8 @@ def main(argv=None):
 def train_irl(args):
     """Trains IRL-Net in `args.out`, from where an earlier run of the same command stopped."""
     experiment = read_experiment(args)
+    record = experiment_record(args, experiment)
+    check_same_experiment(args.out / "experiment.json", record)
     keras.utils.set_random_seed(args.seed)
     if args.mixed_precision:
         keras.config.set_dtype_policy(args.mixed_precision)
@@ -98,7 +100,7 @@ def train_irl(args):
             model = start_model(args.init, experiment)
             compile_model(model, experiment)
     # After all inputs were read: a mistyped one leaves no folder that would refuse the right one.
-    check_same_experiment(args, experiment)
+    write_record(args.out / "experiment.json", record)
 
     log = args.out / "log.csv"
     rows = trim_csv_log(log, epochs_done)
@@ -188,8 +190,8 @@ def read_experiment(args):
     return dataclasses.replace(experiment, **changes)
 
 
-def check_same_experiment(args, experiment):
-    """Writes down what is trained in a new folder; refuses to resume anything else."""
+def experiment_record(args, experiment):
+    """What is trained on what, as JSON holds it."""
     definition = dataclasses.asdict(experiment)
     del definition["card"]
     record = {
@@ -200,11 +202,12 @@ def check_same_experiment(args, experiment):
         "mixed_precision": args.mixed_precision,
         "seed": args.seed,
     }
-    record = json.loads(json.dumps(record))
-    path = args.out / "experiment.json"
+    return json.loads(json.dumps(record))
+
+
+def check_same_experiment(path, record):
+    """Refuses to resume anything but what the folder was begun with."""
     if not path.exists():
-        record["commit"] = git_commit()
-        write_atomically(path, json.dumps(record, indent=2).encode())
         return
     found = json.loads(path.read_text())
     found.pop("commit", None)
@@ -214,6 +217,13 @@ def check_same_experiment(args, experiment):
             f"{path}: another experiment is in this folder ({changed} differ); "
             "repeat its command to resume it, or choose another --out"
         )
+
+
+def write_record(path, record):
+    """Writes down what is trained in a new folder, and the code that began it."""
+    if not path.exists():
+        record = {**record, "commit": git_commit()}
+        write_atomically(path, json.dumps(record, indent=2).encode())
 
 
 def git_commit():

@@ -70,14 +70,21 @@ def test_pipeline(tmp_path, small_network):
 def test_memory(tmp_path, monkeypatch):
     fresh_process = memory.run_child
 
-    def run_child(kind, side):  # one fresh process is enough to see that it works
-        return fresh_process(kind, side) if kind == "picture" else memory.attend(kind, side)
+    def run_child(kind, side):
+        """One fresh process is enough to see that it works; in this one, nothing may be added."""
+        if kind == "picture":
+            return fresh_process(kind, side)
+        added = {"plain": 2**24, "blocks": 2**22}[kind]
+        return {**memory.attend(kind, side), "before_bytes": 2**30, "peak_bytes": 2**30 + added}
 
     monkeypatch.setattr(memory, "run_child", run_child)
     [picture], attention = _run(memory, tmp_path)
     assert 2**27 < picture["before_bytes"] <= picture["peak_bytes"] < memory.LIMIT
     assert picture["within_limit"] == "yes" and picture["peak_ratio"] == 1
-    assert [row["method"] for row in attention] == ["plain", "blocks"]
+    assert [(row["method"], row["memory_ratio"]) for row in attention] == [
+        ("plain", 1),
+        ("blocks", 0.25),
+    ]
 
 
 def test_failed_measurement_is_named(monkeypatch):
