@@ -3,10 +3,10 @@
 import argparse
 import contextlib
 import dataclasses
+import importlib.util
 import json
 import os
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,22 +14,28 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
 from configs.experiment import IRLExperiment
+from datasets.batches import SampleBatches
 from datasets.forging import forge
+from datasets.packed import PackedPairs, is_packed_folder
 from datasets.pairs import find_pairs, is_pair_folder
-from datasets.pipeline import training_dataset
 from datasets.sources import bundled_photographs, list_photographs
 from datasets.training_sets import CroppedPairs, ForgedPhotographs
 from irl_keras.callbacks import BestCheckpoint, EpochBackup, save_model_atomically, trim_csv_log
-from irl_keras.files import write_atomically
 from irl_keras.images import read_image
-from irl_keras.irl_net import irl_net
-from irl_keras.losses import IRLLoss
 from irl_keras.metrics import LocalizationF1
+from irl_keras.networks import NETWORKS
 from irl_keras.presets import from_preset, load_model_file, save_preset
+from train_inpainter import add_parser as add_inpainter_parser
+from training_records import check_same_experiment, read_record, write_record
+
+ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+if ON_TENSORFLOW:  # other backends train without it
+    import tensorflow as tf
+
+    from datasets.pipeline import training_dataset
 
 MONITOR = "val_F1"
 
@@ -38,12 +44,13 @@ def main(argv=None):
     """Runs the command line; returns the exit code: 0, or 1 after one line about the cause."""
     parser = argparse.ArgumentParser(description=__doc__)
     systems = parser.add_subparsers(dest="system", required=True)
-    irl = systems.add_parser("irl", help="train or fine-tune IRL-Net")
+    irl = systems.add_parser("irl", help="train or fine-tune IRL-Net or a rival")
     irl.add_argument("--config", default="configs/irl_small.py", help="experiment file")
     irl.add_argument(
         "--data",
         type=Path,
-        help="photographs to forge, or a pair folder; the bundled training photographs without it",
+        help="photographs to forge, a pair folder, or what datasets.packed made of one; "
+        "the bundled training photographs without it",
     )
     irl.add_argument(
         "--val-data",
@@ -58,6 +65,7 @@ def main(argv=None):
     irl.add_argument("--mixed-precision", choices=["mixed_bfloat16", "mixed_float16"])
     irl.add_argument("--seed", type=int, default=0)
     irl.set_defaults(run=train_irl)
+    add_inpainter_parser(systems)
     preset = systems.add_parser("preset", help="turn a finished training into a preset")
     preset.add_argument("--config", required=True, help="its experiment file, which has the card")
     preset.add_argument("--training", type=Path, required=True, help="its output folder")
@@ -80,8 +88,22 @@ def main(argv=None):
 
 
 def train_irl(args):
-    """Trains IRL-Net in `args.out`, from where an earlier run of the same command stopped."""
-    experiment = read_experiment(args)
+    """Trains what the config file defines; see `train_experiment`."""
+    train_experiment(read_experiment(args), args)
+
+
+def train_experiment(experiment, args):
+    """Trains a network in `args.out`, from where an earlier run of the same command stopped.
+
+    Args:
+        experiment: The `IRLExperiment`.
+        args: `data`, `val_data`, `out`, `init`, `mixed_precision` and `seed` of the command line.
+
+    Raises:
+        ValueError: If the folder holds another experiment, or the training diverged; and as the
+            readers of data and weights.
+        OSError: If something cannot be read or written.
+    """
     record = experiment_record(args, experiment)
     check_same_experiment(args.out / "experiment.json", record)
     keras.utils.set_random_seed(args.seed)
@@ -104,13 +126,9 @@ def train_irl(args):
 
     log = args.out / "log.csv"
     rows = trim_csv_log(log, epochs_done)
-    batches = training_dataset(
-        training_set,
-        experiment.batch_size,
-        first_sample=epochs_done * experiment.steps_per_epoch * experiment.batch_size,
-    )
+    samples_done = epochs_done * experiment.steps_per_epoch * experiment.batch_size
     model.fit(
-        batches,
+        training_batches(training_set, experiment.batch_size, samples_done),
         initial_epoch=epochs_done,
         epochs=experiment.epochs,
         steps_per_epoch=experiment.steps_per_epoch,
@@ -120,7 +138,7 @@ def train_irl(args):
         callbacks=[
             keras.callbacks.TerminateOnNaN(),
             keras.callbacks.CSVLogger(log, append=True),
-            keras.callbacks.TensorBoard(args.out / "tensorboard"),
+            *tensorboard(args.out / "tensorboard"),
             BestCheckpoint(
                 args.out / "best.keras",
                 MONITOR,
@@ -143,11 +161,11 @@ def make_preset(args):
     measure it with evaluate.py, then make it again with `--metrics`.
     """
     experiment = read_config(args.config)
-    record = json.loads((args.training / "experiment.json").read_text())
+    record = read_record(args.training / "experiment.json")
     model = load_model_file(args.training / "last.keras")
     card = {
         "name": args.out.name,
-        "architecture": {"name": "irl_net", "arguments": experiment.model},
+        "architecture": {"name": experiment.network, "arguments": experiment.model},
         "recipe": args.config,
         "commit": record["commit"],
         "seed": record["seed"],
@@ -205,41 +223,13 @@ def experiment_record(args, experiment):
     return json.loads(json.dumps(record))
 
 
-def check_same_experiment(path, record):
-    """Refuses to resume anything but what the folder was begun with."""
-    if not path.exists():
-        return
-    found = json.loads(path.read_text())
-    found.pop("commit", None)
-    if found != record:
-        changed = ", ".join(key for key in record if found.get(key) != record[key])
-        raise ValueError(
-            f"{path}: another experiment is in this folder ({changed} differ); "
-            "repeat its command to resume it, or choose another --out"
-        )
-
-
-def write_record(path, record):
-    """Writes down what is trained in a new folder, and the code that began it."""
-    if not path.exists():
-        record = {**record, "commit": git_commit()}
-        write_atomically(path, json.dumps(record, indent=2).encode())
-
-
-def git_commit():
-    """The commit of the code, marked when files differ from it; `None` outside a repository."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    return result.stdout.strip() or None
-
-
 def open_data(args, experiment):
     """The training set, and the photographs that validation forgeries are made of."""
-    if args.data is not None and is_pair_folder(args.data):
+    if args.data is not None and (is_pair_folder(args.data) or is_packed_folder(args.data)):
         if args.val_data is None:
-            raise ValueError("--data is a pair folder; name photographs with --val-data")
-        pairs = find_pairs(args.data)
-        return CroppedPairs(pairs, experiment.recipe, args.seed), list_photographs(args.val_data)
+            raise ValueError("--data has pairs; name photographs with --val-data")
+        training_set = open_pairs(args.data, experiment.recipe, args.seed)
+        return training_set, list_photographs(args.val_data)
     photographs = list_photographs(args.data) if args.data else bundled_photographs("train")
     if args.val_data is not None:
         held_out = list_photographs(args.val_data)
@@ -251,6 +241,14 @@ def open_data(args, experiment):
     if not photographs:
         raise ValueError("one photograph is too few to train and validate; add some to --data")
     return ForgedPhotographs(photographs, experiment.recipe, args.seed), held_out
+
+
+def open_pairs(folder, recipe, seed):
+    """The training set of a pair folder, or of a packed one."""
+    if is_packed_folder(folder):
+        packed = PackedPairs(folder)
+        return CroppedPairs(range(len(packed)), recipe, seed, read=packed.__getitem__)
+    return CroppedPairs(find_pairs(folder), recipe, seed)
 
 
 def forge_validation_set(photographs, experiment):
@@ -278,9 +276,21 @@ def forge_validation_set(photographs, experiment):
     return images, masks
 
 
+def training_batches(training_set, batch_size, first_sample):
+    """Endless batches from a sample on, as the backend takes them best."""
+    batches = training_dataset if ON_TENSORFLOW else SampleBatches
+    return batches(training_set, batch_size, first_sample)
+
+
+def tensorboard(folder):
+    """Keras' TensorBoard callback, where TensorFlow is installed, which it writes with."""
+    found = importlib.util.find_spec("tensorflow") is not None
+    return [keras.callbacks.TensorBoard(folder)] if found else []
+
+
 def distribution():
-    """All GPUs of this machine, if there are several."""
-    if len(tf.config.list_logical_devices("GPU")) > 1:
+    """All GPUs of this machine, if there are several; one on other backends than TensorFlow."""
+    if ON_TENSORFLOW and len(tf.config.list_logical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy().scope()
     return contextlib.nullcontext()
 
@@ -288,7 +298,7 @@ def distribution():
 def start_model(init, experiment):
     """A new network, or the preset or file to fine-tune."""
     if init is None:
-        return irl_net(**experiment.model)
+        return NETWORKS[experiment.network].build(**experiment.model)
     if init.endswith(".keras"):
         return load_model_file(init)
     return from_preset(init)
@@ -296,26 +306,37 @@ def start_model(init, experiment):
 
 def compile_model(model, experiment):
     """Compiles with the experiment's optimizer and loss."""
+    model.compile(
+        optimizer=keras.optimizers.Adam(learning_rate(experiment), clipnorm=experiment.clipnorm),
+        loss=NETWORKS[experiment.network].loss(**experiment.loss),
+        metrics=[LocalizationF1(name="F1")],
+        # XLA's convolutions are several times slower than oneDNN's on a CPU.
+        jit_compile=bool(tf.config.list_physical_devices("GPU")) if ON_TENSORFLOW else "auto",
+    )
+    # TensorFlow traces a step twice if the optimizer makes its variables in it.
+    model.optimizer.build(model.trainable_variables)
+
+
+def learning_rate(experiment):
+    """The experiment's learning rate, or its schedule."""
     steps = experiment.epochs * experiment.steps_per_epoch
-    rate = experiment.learning_rate
     if experiment.final_learning_rate is not None:
         warmup = max(steps // 50, 1)
-        rate = keras.optimizers.schedules.CosineDecay(
+        return keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=0.0,
             warmup_target=experiment.learning_rate,
             warmup_steps=warmup,
             decay_steps=steps - warmup,
             alpha=experiment.final_learning_rate / experiment.learning_rate,
         )
-    model.compile(
-        optimizer=keras.optimizers.Adam(rate, clipnorm=experiment.clipnorm),
-        loss=IRLLoss(**experiment.loss),
-        metrics=[LocalizationF1(name="F1")],
-        # XLA's convolutions are several times slower than oneDNN's on a CPU.
-        jit_compile=bool(tf.config.list_physical_devices("GPU")),
-    )
-    # TensorFlow traces a step twice if the optimizer makes its variables in it.
-    model.optimizer.build(model.trainable_variables)
+    if experiment.epoch_decay != 1:
+        return keras.optimizers.schedules.ExponentialDecay(
+            experiment.learning_rate,
+            decay_steps=experiment.steps_per_epoch,
+            decay_rate=experiment.epoch_decay,
+            staircase=True,
+        )
+    return experiment.learning_rate
 
 
 if __name__ == "__main__":

@@ -7,15 +7,17 @@ from datasets.forging import ForgingRecipe
 
 @dataclass(frozen=True)
 class IRLExperiment:
-    """Everything that defines a training of IRL-Net, but for the data folder and the seed.
+    """Everything that defines the training of a localizer, but for the data folder and the seed.
 
     Attributes:
         recipe: How training crops are forged.
-        model: Arguments of `irl_keras.irl_net`.
-        loss: Arguments of `irl_keras.losses.IRLLoss`.
+        network: Key of `irl_keras.networks.NETWORKS`.
+        model: Arguments of the network's builder.
+        loss: Arguments of the network's loss.
         learning_rate: Adam's learning rate, the peak one if it decays.
         final_learning_rate: Learning rate after a cosine decay over the whole training, preceded
-            by a linear warm-up over its first 2 %; `None` keeps the learning rate constant.
+            by a linear warm-up over its first 2 %; `None` for no such decay.
+        epoch_decay: Factor on the learning rate after each epoch, where there is no cosine decay.
         clipnorm: Largest norm of the gradient of one step, or `None`.
         batch_size: Crops per step.
         epochs: Number of epochs.
@@ -26,10 +28,12 @@ class IRLExperiment:
     """
 
     recipe: ForgingRecipe
+    network: str = "irl_net"
     model: dict = field(default_factory=dict)
     loss: dict = field(default_factory=dict)
     learning_rate: float = 1e-4
     final_learning_rate: float | None = None
+    epoch_decay: float = 1.0
     clipnorm: float | None = None
     batch_size: int = 16
     epochs: int = 10

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from datasets.degradations import degrade, random_degradation
-from datasets.inpainting import inpaint
+from datasets.inpainting import inpaint, member
 from datasets.masks import free_form_mask
 
 _MAX_HOLE_SHARE = 0.6
@@ -36,7 +36,7 @@ class ForgingRecipe:
         size: Side of the square crops, in pixels.
         mask_size: Side at which masks are drawn, at least `size`; a window of the mask is used,
             so that small crops train for the strokes of larger pictures.
-        inpainters: Inpainter names and their weights in the mixture.
+        inpainters: Names of inpainters or families, and their weights in the mixture.
         untouched: Share of crops left untouched, 0 to 1.
         degradations: Kinds, weights and ranges for `random_degradation`.
         min_scale: Photographs are shrunk by a random factor from `min_scale` to 1 before
@@ -67,7 +67,8 @@ def forge(
         photograph: RGB picture, uint8, shape (H, W, 3).
         size: Side of the square crop, in pixels.
         seed: Non-negative integer.
-        inpainter: A key of `datasets.inpainting.INPAINTERS`, or `None` for an untouched picture.
+        inpainter: A key of `datasets.inpainting.INPAINTERS` or of its `FAMILIES`, or `None` for an
+            untouched picture.
         degradation: Spec for `datasets.degradations.degrade`.
 
     Returns:
@@ -96,14 +97,14 @@ def forge_for_training(
         The `Forgery`, flipped and turned at random.
     """
     window = random_window(photograph, recipe.size, recipe.min_scale, rng)
-    original = _random_turn(crop(photograph, window, recipe.size), rng)
+    original = random_turn(crop(photograph, window, recipe.size), rng)
     names = list(recipe.inpainters)
     weights = np.array([recipe.inpainters[name] for name in names], float)
     inpainter = names[rng.choice(len(names), p=weights / weights.sum())]
     if rng.random() < recipe.untouched:
         inpainter = None
     seed = int(rng.integers(2**32))
-    mask = _mask_window(free_form_mask(recipe.mask_size, recipe.mask_size, seed), recipe.size, rng)
+    mask = mask_window(free_form_mask(recipe.mask_size, recipe.mask_size, seed), recipe.size, rng)
     degradation = random_degradation(rng, recipe.degradations)
     return _forged(original, mask, seed, inpainter, degradation)
 
@@ -112,7 +113,7 @@ def _forged(original, mask, seed, inpainter, degradation) -> Forgery:
     if inpainter is None:
         image, mask = original, np.zeros_like(mask)
     else:
-        image = inpaint(inpainter, original[None], mask[None])[0]
+        image = inpaint(member(inpainter, seed), original[None], mask[None])[0]
     return Forgery(degrade(image, degradation, seed), mask, original)
 
 
@@ -166,13 +167,23 @@ def crop(photograph: np.ndarray, window: Window, size: int) -> np.ndarray:
     return cut.copy()
 
 
-def _random_turn(image, rng) -> np.ndarray:
+def random_turn(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Turns a picture by a multiple of 90 degrees, and mirrors it, at random."""
     image = np.rot90(image, rng.integers(4))
     return np.ascontiguousarray(image[:, ::-1] if rng.random() < 0.5 else image)
 
 
-def _mask_window(mask, size, rng) -> np.ndarray:
-    """A window of a larger mask that holds some of the hole, and not too much of it."""
+def mask_window(mask: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws a window of a larger mask that holds some of the hole, and not too much of it.
+
+    Args:
+        mask: uint8 (H, W), 1 = hole.
+        size: Side of the window, in pixels, at most that of the mask.
+        rng: The source of all choices.
+
+    Returns:
+        A new uint8 array (size, size).
+    """
     rows, columns = np.nonzero(mask)
     last = mask.shape[0] - size
     for _ in range(10):

@@ -1,17 +1,25 @@
 """Training sets with random access: sample `k` is the same whenever and wherever it is asked for.
 
 This makes training resumable to the sample, and readable by any framework: `datasets.pipeline`
-feeds them to tf.data, and `keras.utils.PyDataset` could as well.
+feeds them to tf.data, and `datasets.batches` to Keras on any backend.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from datasets.degradations import degrade, random_degradation
-from datasets.forging import ForgingRecipe, forge_for_training
+from datasets.forging import (
+    ForgingRecipe,
+    crop,
+    forge_for_training,
+    mask_window,
+    random_turn,
+    random_window,
+)
+from datasets.masks import free_form_mask
 from datasets.pairs import Pair, read_pair
 from irl_keras.images import read_image
 
@@ -78,21 +86,65 @@ class ForgedPhotographs:
         return forgery.image, forgery.mask[..., None]
 
 
+class CropsWithHoles:
+    """Untouched crops and the holes that an inpainter shall learn to fill.
+
+    Args:
+        photographs: Paths of untouched photographs, at least one.
+        size: Side of the square crops, in pixels.
+        mask_size: Side at which masks are drawn, at least `size`; a window of them is used.
+        min_scale: As in `ForgingRecipe`.
+        seed: Non-negative integer; decides every sample.
+    """
+
+    def __init__(
+        self,
+        photographs: Sequence[Path],
+        size: int,
+        mask_size: int,
+        min_scale: float,
+        seed: int,
+    ):
+        self.photographs = list(photographs)
+        self.size = size
+        self.mask_size = mask_size
+        self.min_scale = min_scale
+        self.seed = seed
+        self._cache = _Cache(read_image)
+
+    def sample(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns sample `index`; see `TrainingSet`."""
+        item, rng = _choose(index, len(self.photographs), self.seed)
+        photograph = self._cache.get(self.photographs[item])
+        window = random_window(photograph, self.size, self.min_scale, rng)
+        image = random_turn(crop(photograph, window, self.size), rng)
+        mask = free_form_mask(self.mask_size, self.mask_size, int(rng.integers(2**32)))
+        return image, mask_window(mask, self.size, rng)[..., None]
+
+
 class CroppedPairs:
     """Pairs of a folder, cropped, flipped and degraded at random.
 
     Args:
         pairs: Pictures and their masks, at least one; pictures without a mask are untouched.
+            Or numbers of pairs, if `read` takes those.
         recipe: `size` and `degradations` are used.
         seed: Non-negative integer; decides every sample.
+        read: Reads one of `pairs` as `read_pair` does.
     """
 
-    def __init__(self, pairs: Sequence[Pair], recipe: ForgingRecipe, seed: int):
+    def __init__(
+        self,
+        pairs: Sequence[Pair] | Sequence[int],
+        recipe: ForgingRecipe,
+        seed: int,
+        read: Callable[..., tuple[np.ndarray, np.ndarray]] = read_pair,
+    ):
         self.pairs = list(pairs)
         self.recipe = recipe
         self.seed = seed
         self.size = recipe.size
-        self._cache = _Cache(read_pair)
+        self._cache = _Cache(read)
 
     def sample(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns sample `index`; see `TrainingSet`."""

@@ -48,7 +48,8 @@ class ModelLocalizer(Localizer):
     the area, so beyond `whole_limit` tiles are both faster and bounded in memory.
 
     Args:
-        model: Maps (1, H, W, 3), RGB in 0 to 255, to probabilities (1, H, W, 1).
+        model: Maps (1, H, W, 3), RGB in 0 to 255, to (1, H, W, C), whose first channel is the
+            probability map.
         name: Short name for tables and reports.
         whole_limit: Largest area, in pixels, of a picture that is given to the model at once.
         tile: Greatest height and width of a tile in pixels.
@@ -89,12 +90,12 @@ class ModelLocalizer(Localizer):
 
     def _run(self, image: np.ndarray) -> np.ndarray:
         output = np.asarray(self.model.predict_on_batch(image[np.newaxis]), np.float32)
-        if output.shape != (1, *image.shape[:2], 1):
+        if output.ndim != 4 or output.shape[:3] != (1, *image.shape[:2]):
             raise ValueError(
                 f"the model gave {output.shape} for a picture of {image.shape[:2]}; "
-                "it must give one probability for each pixel"
+                "it must give a map of the picture's size"
             )
-        if not np.isfinite(output).all():
+        if not np.isfinite(output[..., 0]).all():
             raise ValueError("the model gave values that are not finite; its weights are damaged")
         return output[0, ..., 0]
 

@@ -313,7 +313,8 @@ class LocalizationF1(keras.metrics.Metric):
 
     Call arguments:
         y_true: (N, H, W) or (N, H, W, 1), 0 and 1.
-        y_pred: probabilities of the same number of pixels.
+        y_pred: probabilities, (N, H, W) or (N, H, W, C), of which the first channel counts: others
+            are for the loss.
         sample_weight: optional, shape (N,) or more axes; a picture's weight is the mean of its
             weights over the other axes.
 
@@ -333,6 +334,7 @@ class LocalizationF1(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch; see the call arguments."""
         truth = self._per_picture(y_true) >= 0.5
+        y_pred = y_pred[..., :1] if len(y_pred.shape) == 4 else y_pred
         flagged = self._per_picture(y_pred) >= self.threshold
         hits = ops.sum(ops.cast(ops.logical_and(truth, flagged), self.dtype), axis=1)
         manipulated = ops.sum(ops.cast(truth, self.dtype), axis=1)

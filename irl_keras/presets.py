@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from irl_keras.files import write_atomically
-from irl_keras.irl_net import irl_net
+from irl_keras.networks import NETWORKS
 from irl_keras.reports import write_json
 
 CARD_FILE, WEIGHTS_FILE = "card.json", "weights.npz"
@@ -247,7 +247,8 @@ def _markdown_item(title: str, value: object, indent: str) -> list[str]:
             lines += _markdown_item(str(key), nested, indent + "  ")
         return lines
     if isinstance(value, list | tuple):
-        value = "; ".join(map(str, value))
+        texts = list(map(str, value))
+        value = (" " if texts and texts[0].endswith(".") else "; ").join(texts)
     return [f"{indent}- **{title}**: {value}"]
 
 
@@ -269,7 +270,9 @@ def load_model_file(path: str | os.PathLike) -> keras.Model:
         raise ValueError(f"{path}: not a model that Keras can load: {error}") from error
 
 
-_SHIPPED = PresetStore(Path(__file__).parent / "weights", {"irl_net": irl_net})
+_SHIPPED = PresetStore(
+    Path(__file__).parent / "weights", {name: network.build for name, network in NETWORKS.items()}
+)
 
 from_preset = _SHIPPED.load
 read_card = _SHIPPED.card

@@ -1,7 +1,9 @@
 """Inpainters behind one interface: a function from pictures and masks to completed pictures.
 
-`INPAINTERS` maps names to such functions; a new one joins by an entry there. The composite
-(the inpainter's pixels inside the mask, the untouched picture outside) is made by `inpaint` alone.
+`INPAINTERS` maps names to such functions; a new one joins by an entry there, a network by its
+preset in `weights/`. `FAMILIES` names groups of them, of which each forgery draws a member. The
+composite (the inpainter's pixels inside the mask, the untouched picture outside) is made by
+`inpaint` alone.
 """
 
 from collections.abc import Callable
@@ -10,6 +12,7 @@ import numpy as np
 
 from datasets.inpainting.classical import navier_stokes, telea
 from datasets.inpainting.exemplar import patch_copy
+from datasets.inpainting.learned import WEIGHTS, LearnedInpainter
 
 Inpainter = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Takes pictures (N, H, W, 3) uint8 and masks (N, H, W) uint8, 1 = hole; returns pictures."""
@@ -28,7 +31,32 @@ INPAINTERS: dict[str, Inpainter] = {
     "telea": one_by_one(telea),
     "ns": one_by_one(navier_stokes),
     "patch": one_by_one(patch_copy),
+    **{name: LearnedInpainter(name) for name in WEIGHTS.names()},
 }
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "resynth": tuple(name for name in INPAINTERS if name.startswith("resynth_")),
+}
+
+
+def member(name: str, seed: int) -> str:
+    """Draws one inpainter of a family; any other name stands for itself.
+
+    Args:
+        name: A key of `FAMILIES` or of `INPAINTERS`.
+        seed: Non-negative integer; decides the draw.
+
+    Returns:
+        A key of `INPAINTERS`.
+
+    Raises:
+        ValueError: If the family has no member that is shipped.
+    """
+    if name not in FAMILIES:
+        return name
+    if not FAMILIES[name]:
+        raise ValueError(f"No inpainter of the family {name!r} is installed")
+    return FAMILIES[name][int(np.random.default_rng([seed, 2]).integers(len(FAMILIES[name])))]
 
 
 def inpaint(name: str, images: np.ndarray, masks: np.ndarray) -> np.ndarray:

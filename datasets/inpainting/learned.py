@@ -1,0 +1,54 @@
+"""Inpainters that are trained networks, with their shipped weights."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from datasets.inpainting.resynthesis import autoencoder
+from irl_keras.presets import PresetStore
+
+WEIGHTS = PresetStore(Path(__file__).parent / "weights", {"autoencoder": autoencoder})
+"""The shipped inpainters, by name."""
+
+
+class LearnedInpainter:
+    """A trained network as an `Inpainter`; its weights are read at the first use.
+
+    Args:
+        preset: Name in `WEIGHTS`, or a preset's folder.
+    """
+
+    def __init__(self, preset):
+        self.preset = preset
+        self._model = None
+        # tf.data calls from several threads; a Keras model serves one at a time.
+        self._lock = threading.Lock()
+
+    def __call__(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
+        with self._lock:
+            if self._model is None:
+                self._model = WEIGHTS.load(self.preset)
+            return complete(self._model, images, masks)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the weights, hexadecimal."""
+        return WEIGHTS.card(self.preset)["sha256"]
+
+
+def complete(model, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """Lets a generator complete pictures.
+
+    Args:
+        model: `keras.Model` from a dictionary, `image` (N, H, W, 3) in [-1, 1] and, if it wants,
+            `mask` (N, H, W, 1), to a dictionary with `completed`, like the image.
+        images: uint8 (N, H, W, 3).
+        masks: uint8 (N, H, W), 1 = hole.
+
+    Returns:
+        The network's pictures, uint8 (N, H, W, 3), not composited.
+    """
+    given = {"image": images.astype("float32") / 127.5 - 1, "mask": masks[..., None] * 1.0}
+    outputs = model.predict_on_batch({name: given[name] for name in model.input})
+    return np.clip(np.rint((outputs["completed"] + 1) * 127.5), 0, 255).astype(np.uint8)

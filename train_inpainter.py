@@ -1,0 +1,252 @@
+"""Trains the learned inpainters; the command line is `python train.py inpaint`."""
+
+import dataclasses
+import json
+import runpy
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from datasets.forging import crop, random_window
+from datasets.inpainting.learned import WEIGHTS, complete
+from datasets.masks import free_form_mask
+from datasets.sources import bundled_photographs, list_photographs
+from datasets.training_sets import CropsWithHoles
+from irl_keras.callbacks import EpochBackup, save_model_atomically, trim_csv_log
+from irl_keras.images import read_image, write_png
+from irl_keras.optimizers import AdamByPart
+from irl_keras.presets import save_preset
+from irl_keras.reports import picture_grid
+from training_records import check_same_experiment, read_record, write_record
+
+CONFIGS = Path(__file__).parent / "configs"
+SAMPLES = 6
+"""Validation pictures in the grid that is written after each epoch."""
+
+
+def add_parser(systems):
+    """Adds the subcommand `inpaint` to the command line of train.py."""
+    parser = systems.add_parser("inpaint", help="train a learned inpainter")
+    names = sorted(path.stem.removeprefix("inpaint_") for path in CONFIGS.glob("inpaint_*.py"))
+    parser.add_argument("name", choices=names, help="configs/inpaint_NAME.py")
+    parser.add_argument(
+        "--data", type=Path, help="photographs; the bundled training photographs without it"
+    )
+    parser.add_argument(
+        "--val-data",
+        type=Path,
+        help="photographs for sample grids and the card; the bundled test photographs without it",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder; resumes what is there")
+    parser.add_argument("--only", help="train this network of the config, not all")
+    parser.add_argument("--presets", type=Path, help="folder to write finished presets into")
+    parser.add_argument("--epochs", type=int, help="instead of the experiment's")
+    parser.add_argument("--steps-per-epoch", type=int, help="instead of the experiment's")
+    parser.add_argument("--batch-size", type=int, help="instead of the experiment's")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.set_defaults(run=train_inpainters)
+
+
+def train_inpainters(args):
+    """Trains the networks of a config one after the other, each in a folder of its own."""
+    experiments = read_experiments(args)
+    photographs = list_photographs(args.data) if args.data else bundled_photographs("train")
+    held_out = list_photographs(args.val_data) if args.val_data else bundled_photographs("test")
+    for name, experiment in experiments.items():
+        print(f"{name}:", flush=True)
+        train_one(name, experiment, photographs, held_out, args)
+
+
+def read_experiments(args):
+    """The experiments of the config file by name, with the command line's changes."""
+    path = CONFIGS / f"inpaint_{args.name}.py"
+    experiments = runpy.run_path(str(path))["experiments"]
+    if args.only is not None:
+        if args.only not in experiments:
+            raise ValueError(f"{path}: has no {args.only!r}, but {', '.join(experiments)}")
+        experiments = {args.only: experiments[args.only]}
+    names = ("batch_size", "epochs", "steps_per_epoch")
+    changes = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return {name: dataclasses.replace(e, **changes) for name, e in experiments.items()}
+
+
+def train_one(name, experiment, photographs, held_out, args):
+    """Trains one network, from where an earlier run of the same command stopped."""
+    out = args.out / name
+    record = experiment_record(experiment, args)
+    check_same_experiment(out / "experiment.json", record)
+    keras.utils.set_random_seed(args.seed)
+
+    backup = EpochBackup(out / "backup")
+    epochs_done, checkpoint = backup.latest() or (0, None)
+    model = keras.models.load_model(checkpoint) if checkpoint else start_model(experiment)
+    samples = validation_samples(held_out, experiment)
+    write_record(out / "experiment.json", record)
+
+    trim_csv_log(out / "log.csv", epochs_done)
+    steps = experiment.steps_per_epoch
+    training_set = CropsWithHoles(
+        photographs, experiment.size, experiment.mask_size, experiment.min_scale, args.seed
+    )
+    model.fit(
+        GeneratorBatches(
+            training_set,
+            experiment.batch_size,
+            steps,
+            first_sample=epochs_done * steps * experiment.batch_size,
+        ),
+        initial_epoch=epochs_done,
+        epochs=experiment.epochs,
+        shuffle=False,  # samples come in their own random order
+        verbose=2,
+        callbacks=[
+            keras.callbacks.TerminateOnNaN(),
+            keras.callbacks.CSVLogger(out / "log.csv", append=True),
+            *tensorboard(out / "tensorboard"),
+            SampleGrid(out / "samples", *samples),
+            # Last: an epoch counts as done when everything else of it is written.
+            backup,
+        ],
+    )
+    if model.stop_training:
+        raise ValueError(f"the loss became infinite or not a number; see {out / 'log.csv'}")
+    save_model_atomically(model, out / "last.keras")
+    if args.presets is not None:
+        write_preset(name, experiment, model, samples, out, args)
+
+
+class GeneratorBatches(keras.utils.PyDataset):
+    """Batches in the form that generators take: `image` in [-1, 1] and `mask`, 1 = hole.
+
+    Args:
+        training_set: `datasets.training_sets.TrainingSet`.
+        batch_size: Crops per batch.
+        steps: Batches in an epoch.
+        first_sample: Number of the first sample.
+    """
+
+    def __init__(self, training_set, batch_size, steps, first_sample):
+        super().__init__()
+        self.training_set = training_set
+        self.batch_size = batch_size
+        self.steps = steps
+        self.first_sample = first_sample
+
+    def __len__(self):
+        """Number of batches in an epoch."""
+        return self.steps
+
+    def __getitem__(self, index):
+        """Returns batch `index` of the epoch."""
+        start = self.first_sample + index * self.batch_size
+        samples = [self.training_set.sample(start + k) for k in range(self.batch_size)]
+        images, masks = (np.stack(part).astype("float32") for part in zip(*samples, strict=True))
+        return ({"image": images / 127.5 - 1, "mask": masks},)
+
+    def on_epoch_end(self):
+        self.first_sample += self.steps * self.batch_size
+
+
+class SampleGrid(keras.callbacks.Callback):
+    """Writes a grid of completed validation pictures after each epoch.
+
+    Args:
+        folder: Where `epoch_0007.png` (after seven epochs) is written.
+        images: uint8 (N, H, W, 3), untouched.
+        masks: uint8 (N, H, W), 1 = hole.
+    """
+
+    def __init__(self, folder, images, masks):
+        super().__init__()
+        self.folder = folder
+        self.images, self.masks = images[:SAMPLES], masks[:SAMPLES]
+
+    def on_epoch_end(self, epoch, logs=None):
+        completed = complete(self.model.generator, self.images, self.masks)
+        rows = []
+        for image, mask, picture in zip(self.images, self.masks, completed, strict=True):
+            hole = mask[..., None] == 1
+            pictures = [image, np.where(hole, 255, image), np.where(hole, picture, image), picture]
+            rows.append(("", [p.astype(np.uint8) for p in pictures]))
+        headers = ["original", "hole", "composite", "network's output"]
+        write_png(self.folder / f"epoch_{epoch + 1:04d}.png", picture_grid(rows, headers))
+
+
+def tensorboard(folder):
+    """Keras' TensorBoard callback, where its writer is installed."""
+    try:
+        return [keras.callbacks.TensorBoard(folder)]
+    except ImportError:  # without TensorFlow the CSV log and the grids remain
+        return []
+
+
+def start_model(experiment):
+    """A new training model, compiled."""
+    architecture = experiment.architecture
+    generator = WEIGHTS.builders[architecture["name"]](**architecture["arguments"])
+    model = experiment.training(generator)
+    rate = keras.optimizers.schedules.CosineDecay(
+        experiment.learning_rate, experiment.epochs * experiment.steps_per_epoch, alpha=0.01
+    )
+    beta_1, beta_2 = experiment.betas
+    optimizer = AdamByPart(rate, experiment.factors, beta_1=beta_1, beta_2=beta_2)
+    # XLA's convolutions are several times slower than oneDNN's on a CPU.
+    model.compile(optimizer, jit_compile=keras.config.backend() == "jax")
+    model.built = True
+    return model
+
+
+def validation_samples(photographs, experiment):
+    """One crop and one hole of each held-out photograph, the same in every run."""
+    images, masks = [], []
+    for seed, path in enumerate(photographs):
+        photograph = read_image(path)
+        size = experiment.mask_size
+        window = random_window(photograph, size, 1.0, np.random.default_rng(seed))
+        images.append(crop(photograph, window, size))
+        masks.append(free_form_mask(size, size, seed))
+    return np.stack(images), np.stack(masks)
+
+
+def write_preset(name, experiment, model, samples, out, args):
+    """Writes the generator as a preset, with the error of its own float16 weights."""
+    folder = args.presets / name
+    recipe = f"configs/inpaint_{args.name}.py"
+    card = {
+        "name": name,
+        "architecture": experiment.architecture,
+        "recipe": recipe,
+        "commit": read_record(out / "experiment.json")["commit"],
+        "seed": args.seed,
+        "measured": "not measured yet",
+        **experiment.card,
+    }
+    save_preset(model.generator, folder, card)
+    error = hole_error(WEIGHTS.load(folder), *samples)
+    measured = {"pictures": len(samples[0]), "size": experiment.mask_size, "hole_L1": error}
+    card = save_preset(model.generator, folder, {**card, "measured": measured})
+    print(f"Preset {folder}: {card['bytes']} bytes, mean error in the hole {error:.2f} of 255")
+
+
+def hole_error(generator, images, masks):
+    """Mean absolute error inside the holes, in 8-bit levels."""
+    errors = []
+    for image, mask in zip(images, masks, strict=True):
+        completed = complete(generator, image[None], mask[None])[0]
+        errors.append(np.abs(completed.astype(float) - image)[mask == 1].mean())
+    return float(np.mean(errors))
+
+
+def experiment_record(experiment, args):
+    """What is trained on what, as JSON holds it."""
+    definition = dataclasses.asdict(experiment)
+    del definition["card"], definition["training"]
+    record = {
+        "experiment": definition,
+        "config": args.name,
+        "data": str(args.data),
+        "val_data": str(args.val_data),
+        "seed": args.seed,
+    }
+    return json.loads(json.dumps(record))
