@@ -24,7 +24,8 @@ def autoencoder(stride, upsampling, norm, activation="relu", kernel_size=3, widt
     Args:
         stride: 2, 4 or 8, of the latent map.
         upsampling: One of `UPSAMPLINGS`, used for every doubling in the decoder.
-        norm: One of `NORMS`, after every convolution but the last.
+        norm: One of `NORMS`, in the residual blocks; past them a normalized network would lose
+            the brightness and the contrast that it must reproduce.
         activation: Name of the activation.
         kernel_size: Of the decoder's convolutions; 2, 3 or 4.
         width: Channels at full size, doubled at every halving.
@@ -52,8 +53,12 @@ def autoencoder(stride, upsampling, norm, activation="relu", kernel_size=3, widt
 
     # Two residual blocks on the latent map.
     for number in range(2):
-        y = make.block(x, widths[-1], 3, f"residual_{number}_a")
-        y = make.block(y, widths[-1], 3, f"residual_{number}_b")
+        y = make.normalized(
+            make.block(x, widths[-1], 3, f"residual_{number}_a"), f"norm_{number}_a"
+        )
+        y = make.normalized(
+            make.block(y, widths[-1], 3, f"residual_{number}_b"), f"norm_{number}_b"
+        )
         x = keras.layers.Add(name=f"residual_{number}")([x, y])
 
     # Decoder: one doubling a stage.
@@ -74,28 +79,31 @@ class _Maker:
         self.kernel_size = kernel_size
 
     def block(self, x, channels, kernel_size, name, strides=1):
-        """Convolution, norm and activation."""
-        conv = keras.layers.Conv2D(channels, kernel_size, strides, "same", name=name)
-        return self._finish(conv(x), name)
+        """Convolution and activation."""
+        return keras.layers.Conv2D(
+            channels, kernel_size, strides, "same", activation=self.activation, name=name
+        )(x)
+
+    def normalized(self, x, name):
+        """The map after the norm."""
+        if self.norm == "batch":
+            # Short trainings need statistics that follow quickly.
+            return keras.layers.BatchNormalization(momentum=0.9, name=name)(x)
+        if self.norm == "instance":
+            return keras.layers.GroupNormalization(-1, name=name)(x)
+        return x
 
     def doubled(self, x, channels, name):
         """A map of twice the height and width."""
         if self.upsampling == "transposed":
-            conv = keras.layers.Conv2DTranspose(channels, self.kernel_size, 2, "same", name=name)
-            return self._finish(conv(x), name)
+            return keras.layers.Conv2DTranspose(
+                channels, self.kernel_size, 2, "same", activation=self.activation, name=name
+            )(x)
         if self.upsampling == "pixel_shuffle":
             x = self.block(x, 4 * channels, self.kernel_size, name)
             return DepthToSpace(2, name=f"{name}_shuffle")(x)
         up = keras.layers.UpSampling2D(2, interpolation=self.upsampling, name=f"{name}_up")
         return self.block(up(x), channels, self.kernel_size, name)
-
-    def _finish(self, x, name):
-        if self.norm == "batch":
-            # Short trainings need statistics that follow quickly.
-            x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
-        elif self.norm == "instance":
-            x = keras.layers.GroupNormalization(-1, name=f"{name}_norm")(x)
-        return keras.layers.Activation(self.activation, name=f"{name}_act")(x)
 
 
 def patch_critic(width=32):
