@@ -26,6 +26,7 @@ from datasets.training_sets import CroppedPairs, ForgedPhotographs
 from irl_keras.callbacks import BestCheckpoint, EpochBackup, save_model_atomically, trim_csv_log
 from irl_keras.images import read_image
 from irl_keras.metrics import LocalizationF1
+from irl_keras.narrowing import narrow
 from irl_keras.networks import NETWORKS
 from irl_keras.presets import from_preset, load_model_file, save_preset
 from train_inpainter import add_parser as add_inpainter_parser
@@ -299,9 +300,8 @@ def start_model(init, experiment):
     """A new network, or the preset or file to fine-tune."""
     if init is None:
         return NETWORKS[experiment.network].build(**experiment.model)
-    if init.endswith(".keras"):
-        return load_model_file(init)
-    return from_preset(init)
+    model = load_model_file(init) if init.endswith(".keras") else from_preset(init)
+    return narrow(model, **experiment.model) if experiment.narrow_init else model
 
 
 def compile_model(model, experiment):

@@ -13,6 +13,8 @@ class IRLExperiment:
         recipe: How training crops are forged.
         network: Key of `irl_keras.networks.NETWORKS`.
         model: Arguments of the network's builder.
+        narrow_init: Whether the network to fine-tune is narrowed to `model`, an IRL-Net's width
+            and attention (`irl_keras.narrowing`).
         loss: Arguments of the network's loss.
         learning_rate: Adam's learning rate, the peak one if it decays.
         final_learning_rate: Learning rate after a cosine decay over the whole training, preceded
@@ -30,6 +32,7 @@ class IRLExperiment:
     recipe: ForgingRecipe
     network: str = "irl_net"
     model: dict = field(default_factory=dict)
+    narrow_init: bool = False
     loss: dict = field(default_factory=dict)
     learning_rate: float = 1e-4
     final_learning_rate: float | None = None
