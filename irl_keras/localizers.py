@@ -93,7 +93,7 @@ class ModelLocalizer(Localizer):
         if output.ndim != 4 or output.shape[:3] != (1, *image.shape[:2]):
             raise ValueError(
                 f"the model gave {output.shape} for a picture of {image.shape[:2]}; "
-                "it must give a map of the picture's size"
+                "it must give a probability for each pixel"
             )
         if not np.isfinite(output[..., 0]).all():
             raise ValueError("the model gave values that are not finite; its weights are damaged")

@@ -1,6 +1,7 @@
 """train.py end to end: training, fine-tuning, resuming after a kill, several devices."""
 
 import csv
+import inspect
 import json
 import os
 import signal
@@ -15,7 +16,13 @@ import numpy as np
 import pytest
 
 import train
+from configs.experiment import IRLExperiment
+from datasets.forging import ForgingRecipe
 from irl_keras.images import write_png
+from irl_keras.localizers import ModelLocalizer
+from irl_keras.metrics import localization_scores
+from irl_keras.networks import NETWORKS
+from irl_keras.presets import from_preset
 
 ROOT = Path(__file__).parent.parent
 
@@ -176,6 +183,65 @@ def test_two_devices_give_the_losses_of_one(uninterrupted, config, tmp_path):
     # Sums of other order differ in the last bit, which training magnifies.
     np.testing.assert_allclose(two[0], one[0], atol=1e-4)
     np.testing.assert_allclose(two, one, atol=1e-3)
+
+
+CONFIGS = sorted((ROOT / "configs").glob("*.py"))
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in CONFIGS if "experiment = " in p.read_text()], ids=lambda path: path.stem
+)
+def test_every_config_names_a_network_and_fits_it(path):
+    experiment = train.read_config(path)
+    network = NETWORKS[experiment.network]
+    inspect.signature(network.build).bind(**experiment.model)
+    assert isinstance(network.loss(**experiment.loss), keras.losses.Loss)
+    assert path.name in path.read_text().split('"""')[1]  # the command
+
+
+def test_the_learning_rate_halves_after_each_epoch():
+    experiment = train.read_config(ROOT / "configs" / "ldicn.py")
+    rate = train.learning_rate(experiment)
+    last = experiment.steps_per_epoch - 1
+    values = [float(rate(step)) for step in (0, last, last + 1, 3 * (last + 1))]
+    np.testing.assert_allclose(values, [1e-4, 1e-4, 5e-5, 1.25e-5], rtol=1e-5)
+
+
+def test_a_rival_trains_and_becomes_a_preset(tmp_path):
+    config = tmp_path / "rival.py"
+    text = CONFIG.replace('model={"width": 0.125}', 'network="ldicn", model={"width": 0.0625}')
+    text = text.replace("final_learning_rate=3e-4", "epoch_decay=0.5")
+    card = {"training_data": "a", "limits": "b", "intended_use": "c", "licence": "d"}
+    config.write_text(text.replace("epochs=3", f"card={card}, epochs=2"))
+    out, preset = tmp_path / "run", tmp_path / "preset"
+    assert train.main(["irl", "--config", str(config), "--out", str(out)]) == 0
+    losses = read_losses(out / "log.csv")
+    assert losses[1][0] < losses[0][0]
+    arguments = ["--config", str(config), "--training", str(out), "--out", str(preset)]
+    assert train.main(["preset", *arguments]) == 0
+    trained, loaded = keras.models.load_model(out / "last.keras"), from_preset(preset)
+    picture = np.random.default_rng(0).integers(0, 256, (1, 40, 32, 3), np.uint8)
+    maps = [model.predict_on_batch(picture) for model in (trained, loaded)]
+    np.testing.assert_allclose(*maps, atol=2e-2)
+
+
+def test_the_edge_map_of_a_rival_is_for_its_loss_only():
+    experiment = IRLExperiment(
+        recipe=ForgingRecipe(),
+        network="mvss_net",
+        model={"width": 0.0625, "units": (1, 1, 1, 1), "training_outputs": True},
+    )
+    model = train.start_model(None, experiment)
+    train.compile_model(model, experiment)
+    picture = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
+    output = model.predict_on_batch(picture)
+    assert output.shape == (1, 32, 32, 2)
+    mask = (output[..., :1] >= 0.5).astype(np.uint8)
+    mask[0, :16, 0] = 1
+    expected = localization_scores(output[0, ..., 0], mask[0, ..., 0])["F1"]
+    logs = model.test_on_batch(picture, mask, return_dict=True)
+    assert logs["F1"] == pytest.approx(expected, abs=1e-5) and np.isfinite(logs["loss"])
+    np.testing.assert_allclose(ModelLocalizer(model).localize(picture[0]), output[0, ..., 0])
 
 
 def read_losses(log):

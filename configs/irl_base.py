@@ -1,0 +1,45 @@
+"""The full network on the mixture of all inpainters, degraded, with untouched pictures.
+
+    python train.py irl --config configs/irl_base.py --data PHOTOGRAPHS/train \
+        --val-data PHOTOGRAPHS/val --out runs/irl_base
+
+Half a million crops take weeks on a few CPU cores. Where an accelerator can be had, which needs
+no TensorFlow, forge the crops before:
+
+    python -m datasets.build --source PHOTOGRAPHS --split train --count 50000 --out pairs/train \
+        --inpainter telea ns patch gc ca ec resynth resynth resynth
+    python -m datasets.packed --pairs pairs/train --source PHOTOGRAPHS --untouched 0.3 \
+        --out packed/train
+    KERAS_BACKEND=jax python train.py irl --config configs/irl_base.py --data packed/train \
+        --val-data PHOTOGRAPHS/val --mixed-precision mixed_bfloat16 --out runs/irl_base
+"""
+
+from dataclasses import replace
+
+from configs.irl_paper import experiment as paper
+from configs.irl_small import experiment as small
+
+experiment = replace(
+    paper,
+    recipe=replace(
+        small.recipe,
+        size=256,
+        # As much of the family of networks as of all others: diverse traces generalize.
+        inpainters={
+            "telea": 0.5,
+            "ns": 0.5,
+            "patch": 1.0,
+            "gc": 1.0,
+            "ca": 1.0,
+            "ec": 1.0,
+            "resynth": 5.0,
+        },
+        untouched=0.3,
+    ),
+    # 200 pixels: false alarms of some hundred pixels in an untouched crop then cost much.
+    loss={"smooth": 200.0},
+    learning_rate=3e-4,
+    final_learning_rate=3e-6,
+    clipnorm=1.0,
+    validation_degradations=small.validation_degradations,
+)
