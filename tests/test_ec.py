@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from datasets.inpainting import ec
 from datasets.inpainting.canny import CannyEdges
 from datasets.inpainting.ec import (
     ECEdgeTraining,
@@ -22,8 +23,14 @@ from irl_keras.optimizers import AdamByPart
 WIDTH = 4
 
 
-@pytest.fixture(scope="module")
-def generator():
+@pytest.fixture
+def shallow(monkeypatch):
+    """Tracing takes nearly all of the time; one block stands for eight."""
+    monkeypatch.setattr(ec, "_RESIDUAL_BLOCKS", 1)
+
+
+@pytest.fixture
+def generator(shallow):
     keras.utils.set_random_seed(0)
     return ec_generator(WIDTH)
 
@@ -183,40 +190,22 @@ def test_each_score_of_the_critic_sees_70_pixels():
     assert set(seen[5:10]) == {70}
 
 
-def test_generator_survives_the_keras_format(generator, tmp_path, photograph):
-    generator.save(tmp_path / "ec.keras")
-    twin = keras.models.load_model(tmp_path / "ec.keras")
-    mask = free_form_mask(*photograph.shape[:2], seed=1)
-    first, second = (complete(m, photograph[None], mask[None]) for m in (generator, twin))
-    np.testing.assert_array_equal(first, second)
-
-
 # --- training ---------------------------------------------------------------------------------
 
 
-def edge_stage():
-    return ECEdgeTraining(ec_generator(WIDTH), ec_critic(channels=2, width=WIDTH))
+STAGES = [
+    (ECEdgeTraining, 2, "ec_edge_generator", "ec_picture_generator"),
+    (ECPictureTraining, 3, "ec_picture_generator", "ec_edge_generator"),
+]
 
 
-def picture_stage():
-    return ECPictureTraining(ec_generator(WIDTH), ec_critic(width=WIDTH))
-
-
-@pytest.mark.parametrize(
-    ("stage", "trained", "held"),
-    [
-        (edge_stage, "ec_edge_generator", "ec_picture_generator"),
-        (picture_stage, "ec_picture_generator", "ec_edge_generator"),
-    ],
-)
+@pytest.mark.parametrize(("stage", "channels", "trained", "held"), STAGES)
 def test_stages_train_their_part_and_survive_the_keras_format(
-    stage, trained, held, photograph, tmp_path
+    stage, channels, trained, held, generator, photograph, tmp_path
 ):
-    keras.utils.set_random_seed(0)
-    training = stage()
+    training = stage(generator, ec_critic(channels, WIDTH))
     training.compile(AdamByPart(1e-3, {"critic": 0.1}, beta_1=0.0, beta_2=0.9), jit_compile=False)
     part, other = (training.generator.get_layer(name) for name in (trained, held))
-    expected = {v.path for v in (*part.variables, *training.critic.variables) if v.path}
     before = {v.path: ops.convert_to_numpy(v) for v in training.generator.weights}
     before.update({v.path: ops.convert_to_numpy(v) for v in training.critic.weights})
     inputs = batch(photograph)
@@ -228,7 +217,6 @@ def test_stages_train_their_part_and_survive_the_keras_format(
 
     # Gradients reach every trainable weight and no weight of the other part.
     for variable in (*part.trainable_variables, *training.critic.trainable_variables):
-        assert variable.path in expected
         assert np.any(ops.convert_to_numpy(variable) != before[variable.path]), variable.path
     assert not other.trainable_variables
     for variable in other.variables:
@@ -236,13 +224,14 @@ def test_stages_train_their_part_and_survive_the_keras_format(
 
     training.save(tmp_path / "stage.keras")
     twin = keras.models.load_model(tmp_path / "stage.keras")
-    assert type(twin) is stage().__class__
+    assert type(twin) is stage
     for one, two in zip(training.get_weights(), twin.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
 
 
-def test_picture_stage_takes_true_edges_in_training_and_predicted_ones_afterwards(photograph):
-    generator = ec_generator(WIDTH)
+def test_picture_stage_has_true_edges_in_training_and_predicted_ones_afterwards(
+    generator, photograph
+):
     inputs = batch(photograph)
     true_edges = CannyEdges()([inputs["image"], 0 * inputs["mask"]])
     predicted = ops.convert_to_numpy(generator(inputs)["edges"])
@@ -258,8 +247,8 @@ def test_picture_stage_takes_true_edges_in_training_and_predicted_ones_afterward
         np.testing.assert_allclose(edges[~hole], predicted[~hole], atol=1e-6)
 
 
-def test_loss_terms_of_perfect_output_are_zero(photograph):
-    stage = picture_stage()
+def test_loss_terms_of_perfect_output_are_zero(generator, photograph):
+    stage = ECPictureTraining(generator, ec_critic(width=WIDTH))
     inputs = batch(photograph)
     terms = stage.loss_terms(inputs, {"completed": ops.convert_to_tensor(inputs["image"])}, False)
     for name in ("L1", "content", "style"):
