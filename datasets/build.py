@@ -35,7 +35,7 @@ import numpy as np
 from tqdm import tqdm
 
 from datasets.forging import crop, random_window
-from datasets.inpainting import INPAINTERS, inpaint
+from datasets.inpainting import FAMILIES, INPAINTERS, inpaint, member, weights_sha256
 from datasets.masks import free_form_mask
 from datasets.selection import read_selection
 from datasets.sources import SOURCES, SPLITS, list_photographs, photographs_of
@@ -59,7 +59,7 @@ class Plan:
     Attributes:
         folder: What the photographs' names are relative to.
         photographs: Names in the order in which they are used, again and again.
-        inpainters: Keys of `INPAINTERS`, used in turn.
+        inpainters: Keys of `INPAINTERS` or `FAMILIES`, used in turn.
         masks: Files of holes to draw from; none for free-form masks.
         size: Side of the pairs, in pixels.
         seed: Non-negative integer.
@@ -111,11 +111,13 @@ def _draw(plan: Plan, number: int) -> BuiltPair:
     window = random_window(photograph, plan.size, 1.0, rng)
     mask_seed = int(rng.integers(2**32))
     mask = _mask(plan, mask_seed)
+    inpainter = member(plan.inpainters[number % len(plan.inpainters)], mask_seed)
     record = {
         "pair": number,
         "photograph": name,
         "window": window._asdict(),
-        "inpainter": plan.inpainters[number % len(plan.inpainters)],
+        "inpainter": inpainter,
+        "weights_sha256": weights_sha256(inpainter),
         "mask_seed": mask_seed,
         "mask_share": round(float(mask.mean()), 6),
     }
@@ -311,7 +313,10 @@ def check_settings(options: argparse.Namespace, plan: Plan) -> None:
         "photographs": len(plan.photographs),
         "listed_sha256": hashlib.sha256(listed.encode(errors="surrogateescape")).hexdigest(),
         "masks": FREE_FORM if not plan.masks else len(plan.masks),
-        "inpainters": list(plan.inpainters),
+        "inpainters": {
+            name: {one: weights_sha256(one) for one in FAMILIES.get(name, (name,))}
+            for name in plan.inpainters
+        },
         "size": plan.size,
         "seed": plan.seed,
         "format": options.format,
@@ -345,7 +350,15 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--layout", choices=SOURCES, default="folder", help="how the folder is organized")
     add("--selection", type=Path, metavar="FILE", help="manifest of datasets.selection")
     add("--split", choices=SPLITS, required=True, help="part of the photographs to use")
-    add("--inpainter", choices=INPAINTERS, nargs="+", required=True, help="used in turn")
+    known = [*INPAINTERS, *FAMILIES]
+    add(
+        "--inpainter",
+        choices=known,
+        nargs="+",
+        required=True,
+        metavar="NAME",
+        help=f"used in turn; any of {', '.join(known)}",
+    )
     add("--masks", default=FREE_FORM, metavar="FOLDER", help="of holes, instead of free-form ones")
     add("--count", type=int, required=True, help="pairs in all")
     add("--size", type=int, default=256, help="side of the pairs, pixels; 256 without it")

@@ -14,7 +14,7 @@ import pytest
 
 from datasets import build
 from datasets.forging import Window, crop
-from datasets.inpainting import inpaint
+from datasets.inpainting import FAMILIES, inpaint, weights_sha256
 from datasets.masks import free_form_mask
 from datasets.pairs import find_pairs, read_pair
 from datasets.selection import select, write_selection
@@ -79,6 +79,19 @@ def test_the_manifest_says_how_each_pair_was_made(built, photographs):
         assert record["mask_share"] == pytest.approx(mask.mean(), abs=1e-6)
     assert {record["inpainter"] for record in records(built)} == {"telea", "ns"}
     assert {record["photograph"].split("/")[0] for record in records(built)} == {"train"}
+
+
+def test_networks_are_named_with_their_weights(photographs, tmp_path):
+    more = ("--inpainter", "resynth", "telea", "--count", "24")
+    for out, workers in (("one", "1"), ("two", "2")):
+        assert build.main(arguments(photographs, tmp_path / out, *more, "--workers", workers)) == 0
+    assert hashes(tmp_path / "one") == hashes(tmp_path / "two")
+    drawn = records(tmp_path / "one")
+    assert {record["weights_sha256"] for record in drawn[1::2]} == {None}
+    assert len({record["inpainter"] for record in drawn[::2]}) > 3
+    for record in drawn[::2]:
+        assert record["inpainter"] in FAMILIES["resynth"]
+        assert record["weights_sha256"] == weights_sha256(record["inpainter"])
 
 
 def test_workers_seeds_and_counts(built, photographs, tmp_path, monkeypatch):

@@ -59,6 +59,11 @@ def member(name: str, seed: int) -> str:
     return FAMILIES[name][int(np.random.default_rng([seed, 2]).integers(len(FAMILIES[name])))]
 
 
+def weights_sha256(name: str) -> str | None:
+    """Hash of the weights of an inpainter that is a network, hexadecimal; `None` for others."""
+    return getattr(INPAINTERS[name], "sha256", None)
+
+
 def inpaint(name: str, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """Fills the holes of pictures and leaves every other pixel as it is.
 

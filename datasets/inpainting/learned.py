@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from datasets.inpainting.resynthesis import autoencoder
@@ -22,14 +23,14 @@ class LearnedInpainter:
     def __init__(self, preset):
         self.preset = preset
         self._model = None
-        # tf.data calls from several threads; a Keras model serves one at a time.
+        # tf.data calls from several threads.
         self._lock = threading.Lock()
 
     def __call__(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
         with self._lock:
             if self._model is None:
                 self._model = WEIGHTS.load(self.preset)
-            return complete(self._model, images, masks)
+        return complete(self._model, images, masks)
 
     @property
     def sha256(self) -> str:
@@ -50,5 +51,7 @@ def complete(model, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
         The network's pictures, uint8 (N, H, W, 3), not composited.
     """
     given = {"image": images.astype("float32") / 127.5 - 1, "mask": masks[..., None] * 1.0}
-    outputs = model.predict_on_batch({name: given[name] for name in model.input})
-    return np.clip(np.rint((outputs["completed"] + 1) * 127.5), 0, 255).astype(np.uint8)
+    # Called, not predicted: that would compile a graph for each size of picture.
+    outputs = model({name: given[name] for name in model.input}, training=False)
+    completed = keras.ops.convert_to_numpy(outputs["completed"])
+    return np.clip(np.rint((completed + 1) * 127.5), 0, 255).astype(np.uint8)
