@@ -3,11 +3,17 @@
     python evaluate.py irl                                   # shipped weights, bundled photographs
     python evaluate.py irl --data PHOTOGRAPHS --limit 20     # forge a folder of photographs
     python evaluate.py irl --data PAIRS --preset FOLDER      # forged elsewhere, with masks
+    python evaluate.py irl --table 1 --corpora CORPORA       # a table of the paper; trains its rows
 
 Every picture is localized under each condition, inpainter x degradation; measures are defined in
 `irl_keras.metrics`. Tables of forged pictures, of untouched ones and of telling the two apart go to
 stdout, and to the output folder with `metrics.json` (all values) and `grid.png`. Exit code 1 when
 a picture failed.
+
+`--table` makes one of the tables of `tables.specs`: 1 and 2 compare the methods on scenes and on
+faces, 3 the fusions, 4 the blocks; 5 is about inpainters and degradations never seen in training,
+6 about whole pictures. What has no weights is trained first, in `--out`, and goes on there after a
+stop; look with `--plan` how long that takes.
 """
 
 from __future__ import annotations
@@ -15,28 +21,35 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from datasets.degradations import degrade, parse
-from datasets.forging import forge
+from datasets.degradations import parse
 from datasets.inpainting import INPAINTERS
-from datasets.pairs import Pair, find_pairs, is_pair_folder, read_pair
+from datasets.pairs import find_pairs, is_pair_folder
 from datasets.sources import bundled_photographs, list_photographs
 from irl_keras import metrics, presets, reports
 from irl_keras.files import write_atomically
-from irl_keras.images import read_bytes, read_image, write_png
-from irl_keras.localizers import AllOne, AllZero, Localizer, ModelLocalizer, Noise
+from irl_keras.images import read_bytes, write_png
+from irl_keras.localizers import Localizer, ModelLocalizer
+from measuring import (
+    GRID_PICTURES,
+    GROUPED_BY,
+    UNTOUCHED,
+    Picture,
+    Reader,
+    detection,
+    forge_photograph,
+    grid_row,
+    method_records,
+    read_forgery,
+    trivial_records,
+)
 
-UNTOUCHED = "none"
-GRID_PICTURES = 6
-GROUPED_BY = ("method", "inpainter", "degradation")
 FORGED_TITLES = {
     "mIoU": "mIoU",
     "F1": "F1",
@@ -46,6 +59,11 @@ FORGED_TITLES = {
     "AUC": "AUC",
     "best_F1": "best F1*",
 }
+SINGLE = {
+    "inpainters": ["telea", "ns"],
+    "degradations": ["clean", "jpeg:90", "jpeg:75", "resize:0.75"],
+}
+TABLE_OPTIONS = ("corpora", "published", "plan", "quick", "width", "steps")
 UNTOUCHED_TITLES = {"pixels_flagged": "pixels flagged", "picture_flagged": "pictures flagged"}
 DETECTION_TITLES = {"AUC": "AUC", "false_alarms": "false alarms at 95 % found"}
 EXPLANATION = (
@@ -55,24 +73,14 @@ EXPLANATION = (
 )
 
 
-class Picture(NamedTuple):
-    """A picture to measure, in all its versions, before any degradation.
-
-    Attributes:
-        name: for reports.
-        versions: uint8 (H, W, 3) by inpainter, `UNTOUCHED` being the picture without forgery.
-        mask: of all the forgeries; uint8 (H, W), 1 = inpainted.
-    """
-
-    name: str
-    versions: dict[str, np.ndarray]
-    mask: np.ndarray
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit code: 0, 1 for bad pictures, 2 for bad options."""
     options = _parse(arguments)
     try:
+        if options.table:
+            from tables import command  # which trains, and so needs much more
+
+            return command.run(options)
         localizer, weights = load_localizer(options)
         data, readers = open_data(options)
         results, grid = measure_all(readers, localizer, options)
@@ -109,9 +117,7 @@ def load_localizer(options: argparse.Namespace) -> tuple[Localizer, dict[str, st
     return ModelLocalizer(model, name=weights["name"]), weights
 
 
-def open_data(
-    options: argparse.Namespace,
-) -> tuple[dict, list[tuple[str, Callable[[], Picture]]]]:
+def open_data(options: argparse.Namespace) -> tuple[dict, list[Reader]]:
     """Finds the pictures; returns a description of the data, and name and reader of each."""
     if options.data and is_pair_folder(options.data):
         pairs = find_pairs(options.data)[: options.limit]
@@ -129,29 +135,8 @@ def open_data(
     return {**data, "size": options.size, "inpainters": options.inpainters}, readers
 
 
-def read_forgery(pair: Pair) -> Picture:
-    """Reads a picture that was forged elsewhere, or an untouched one (no mask or an empty one)."""
-    image, mask = read_pair(pair)
-    return Picture(pair.name, {"given" if mask.any() else UNTOUCHED: image}, mask)
-
-
-def forge_photograph(path: Path, name: str, options: argparse.Namespace) -> Picture:
-    """Forges a photograph; what it becomes depends on its name and the seed, not on the others."""
-    photograph = read_image(path)
-    versions = {}
-    for inpainter in options.inpainters:
-        forgery = forge(photograph, options.size, picture_seed(name, options), inpainter)
-        versions[inpainter] = forgery.image
-    return Picture(name, {**versions, UNTOUCHED: forgery.original}, forgery.mask)
-
-
-def picture_seed(name: str, options: argparse.Namespace) -> int:
-    """Derives the seed of a picture from its name."""
-    return zlib.crc32(f"{options.seed} {name}".encode(errors="surrogateescape"))
-
-
 def measure_all(
-    readers: list[tuple[str, Callable[[], Picture]]],
+    readers: list[Reader],
     localizer: Localizer,
     options: argparse.Namespace,
 ) -> tuple[dict, list[tuple[str, dict[str, np.ndarray]]]]:
@@ -169,7 +154,7 @@ def measure_all(
             forged = [inpainter for inpainter in picture.versions if inpainter != UNTOUCHED]
             if forged and len(grid) < GRID_PICTURES:
                 inpainter = forged[len(grid) % len(forged)]
-                grid.append(grid_row(picture, inpainter, localizer, options.threshold))
+                grid.append(grid_row_of(picture, inpainter, localizer, options.threshold))
         except (OSError, ValueError) as error:
             tqdm.write(f"{name}: {error}", file=sys.stderr)
             failed.append({"picture": name, "error": str(error)})
@@ -185,88 +170,24 @@ def measure_all(
     return {**summaries, "pictures": groups, "failed": failed}, grid
 
 
-def detection(forged: list[dict], untouched: list[dict], seed: int) -> list[dict]:
-    """How well whole pictures are told apart, for each group of forged pictures.
-
-    They are compared with the untouched ones of the same method and degradation, if there are any.
-    """
-    scores: dict[tuple, list[float]] = {}
-    for record in [*forged, *untouched]:
-        key = tuple(record[field] for field in GROUPED_BY)
-        scores.setdefault(key, []).append(record["picture_score"])
-    return [
-        {
-            **dict(zip(GROUPED_BY, (method, inpainter, degradation), strict=True)),
-            "pictures": len(values),
-            "scores": metrics.detection_scores(
-                values, scores[method, UNTOUCHED, degradation], seed
-            ),
-        }
-        for (method, inpainter, degradation), values in scores.items()
-        if inpainter != UNTOUCHED and (method, UNTOUCHED, degradation) in scores
-    ]
-
-
 def measure(picture: Picture, localizer: Localizer, options: argparse.Namespace) -> list[dict]:
-    """Scores one picture: the trivial predictors once, the method under every condition.
-
-    The trivial predictors know nothing of the picture and the mask is the same under every
-    condition, so their scores hold for all.
-    """
-    threshold = options.threshold
-    records = []
-    once = {
-        inpainter if inpainter == UNTOUCHED else "any": inpainter for inpainter in picture.versions
-    }
-    for trivial in (AllZero(), AllOne(), Noise(options.seed)):
-        for label, inpainter in once.items():
-            probability = trivial.localize(picture.versions[inpainter])
-            records.append(score(picture, trivial.name, label, "any", probability, threshold))
-    seed = picture_seed(picture.name, options)
-    for inpainter, image in picture.versions.items():
-        for spec in options.degradations:
-            probability = localizer.localize(degrade(image, spec, seed))
-            records.append(score(picture, localizer.name, inpainter, spec, probability, threshold))
-    return records
+    """Scores one picture: the trivial predictors once, the method under every condition."""
+    return trivial_records(picture, options) + method_records(
+        picture, localizer, picture.versions, options.degradations, options
+    )
 
 
-def score(
-    picture: Picture,
-    method: str,
-    inpainter: str,
-    degradation: str,
-    probability: np.ndarray,
-    threshold: float,
-) -> dict:
-    """Scores one probability map under its condition."""
-    if inpainter == UNTOUCHED:
-        scores = metrics.untouched_scores(probability, threshold)
-    else:
-        scores = metrics.localization_scores(probability, picture.mask, threshold)
-    return {
-        "picture": picture.name,
-        "method": method,
-        "inpainter": inpainter,
-        "degradation": degradation,
-        "scores": scores,
-        "picture_score": metrics.picture_score(probability),
-    }
-
-
-def grid_row(
+def grid_row_of(
     picture: Picture, inpainter: str, localizer: Localizer, threshold: float
 ) -> tuple[str, dict[str, np.ndarray]]:
     """Makes one row of the picture grid, in the clean condition: label, thumbnails by header."""
-    image = picture.versions[inpainter]
-    probability = localizer.localize(image)
+    probability = localizer.localize(picture.versions[inpainter])
     f1 = metrics.localization_scores(probability, picture.mask, threshold)["F1"]
-    row = {"original": picture.versions[UNTOUCHED]} if UNTOUCHED in picture.versions else {}
-    row["inpainted"] = image
-    row["probability map"] = probability
-    row[f"mask (threshold {threshold:g})"] = metrics.flagged_pixels(probability, threshold)
-    row["truth"] = picture.mask.astype(bool)
-    label = f"{picture.name}, {inpainter}, clean: F1 {f1:.3f}"
-    return label, {header: reports.thumbnail(image) for header, image in row.items()}
+    maps = {
+        "probability map": probability,
+        f"mask (threshold {threshold:g})": metrics.flagged_pixels(probability, threshold),
+    }
+    return grid_row(picture, inpainter, maps, f"{picture.name}, {inpainter}, clean: F1 {f1:.3f}")
 
 
 def write_results(results: dict, grid: list, out: Path) -> None:
@@ -315,22 +236,59 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--inpainters",
         nargs="+",
         choices=INPAINTERS,
-        default=["telea", "ns"],
+        default=argparse.SUPPRESS,
         metavar="NAME",
-        help=f"any of {', '.join(INPAINTERS)}",
+        help=f"any of {', '.join(INPAINTERS)} (default: telea ns, or those of the table)",
     )
     irl.add_argument(
         "--degradations",
         nargs="+",
         type=_degradation,
-        default=["clean", "jpeg:90", "jpeg:75", "resize:0.75"],
+        default=argparse.SUPPRESS,
         metavar="SPEC",
-        help="conditions, for example clean jpeg:90 webp:80 blur:1 noise:5 resize:0.75",
+        help="conditions, for example clean jpeg:90 webp:80 blur:1 noise:5 resize:0.75 "
+        "(default: clean jpeg:90 jpeg:75 resize:0.75, or those of the table)",
     )
     irl.add_argument("--seed", type=_at_least(0), default=0, help="of forging and of the bootstrap")
     irl.add_argument("--threshold", type=_threshold, default=0.5, help="a pixel is flagged from it")
     irl.add_argument("--limit", type=_at_least(1), metavar="N", help="take the first N pictures")
-    return parser.parse_args(arguments)
+    _add_table_options(irl)
+    options = parser.parse_args(arguments)
+    if options.table is None:
+        given = [name for name in TABLE_OPTIONS if getattr(options, name)]
+        if given:
+            irl.error(f"--{given[0]} needs --table")
+    elif options.data or options.weights:
+        irl.error("--table has its own data and weights: leave out --data and --weights")
+    defaults = SINGLE if options.table is None else dict.fromkeys(SINGLE)
+    return argparse.Namespace(**{**defaults, **vars(options)})
+
+
+def _add_table_options(irl: argparse.ArgumentParser) -> None:
+    table = irl.add_argument_group("tables")
+    table.add_argument("--table", type=int, choices=range(1, 7), help="make this table")
+    table.add_argument(
+        "--corpora",
+        type=Path,
+        metavar="FOLDER",
+        help="has scenes/ and faces/, each with train/, val/ and test/ photographs; "
+        "by default the bundled photographs",
+    )
+    table.add_argument(
+        "--published",
+        type=Path,
+        metavar="FOLDER",
+        help="has pair folders forged by others, for table 5",
+    )
+    effort = table.add_mutually_exclusive_group()
+    effort.add_argument("--plan", action="store_true", help="only say what would be trained")
+    effort.add_argument(
+        "--quick", action="store_true", help="minutes: tiny networks, few pictures, marked numbers"
+    )
+    table.add_argument("--width", type=float, help="of all networks that are trained")
+    table.add_argument(
+        "--steps", type=_at_least(1), help="of each training, instead of the paper's"
+    )
 
 
 def _at_least(least: int) -> Callable[[str], int]:

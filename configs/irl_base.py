@@ -26,9 +26,9 @@ experiment = replace(
         size=256,
         # As much of the family of networks as of all others: diverse traces generalize.
         inpainters={
-            "telea": 0.5,
-            "ns": 0.5,
-            "patch": 1.0,
+            "telea": 1.0,
+            "ns": 1.0,
+            "patch": 0.1,  # a second each, and a copy carries no trace of its own
             "gc": 1.0,
             "ca": 1.0,
             "ec": 1.0,
