@@ -18,8 +18,8 @@ experiment = replace(
     model=third_part.model,
     learning_rate=1e-4,
     final_learning_rate=1e-6,
-    epochs=5,
-    steps_per_epoch=200,
+    epochs=3,
+    steps_per_epoch=150,
     card={
         **second_part.card,
         "training_data": "986 scene photographs of mixed sources (BSDS500, ImageNet samples, AFHQ, "
