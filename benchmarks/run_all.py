@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.common import ROOT, parse_options, read_results, write_page
 
-BENCHMARKS = ("speed", "pipeline", "memory")
+BENCHMARKS = ("speed", "pipeline", "memory", "build")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ import sys
 import keras
 import pytest
 
-from benchmarks import common, memory, pipeline, run_all, speed
+from benchmarks import build, common, memory, pipeline, run_all, speed
 
 
 @pytest.fixture
@@ -65,6 +65,17 @@ def test_pipeline(tmp_path, small_network):
     for row in training:
         assert _is_summary(row["pictures_per_second"], 1)
         assert 0 <= row["waiting_percent"]["median"] <= 100
+
+
+def test_build(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "FAMILIES", {"family": ("ns", "patch")})
+    monkeypatch.setattr(build, "INPAINTERS", ("telea", "ns", "patch"))
+    [rows] = _run(build, tmp_path)
+    assert [row["inpainter"] for row in rows] == ["telea", "ns"]
+    for row in rows:
+        assert _is_summary(row["batched"], 1) and _is_summary(row["one_by_one"], 1)
+        ratio = row["batched"]["median"] / row["one_by_one"]["median"]
+        assert row["ratio"] == pytest.approx(ratio)
 
 
 def test_memory(tmp_path, monkeypatch):
@@ -139,8 +150,8 @@ def test_run_all_joins_the_tables_and_stops_at_a_failure(tmp_path, monkeypatch, 
     assert run_all.main(["--out", str(tmp_path), "--markdown", str(page)]) == 0
     text = page.read_text()
     headings = [line for line in text.splitlines() if line.startswith("## ")]
-    assert headings == ["## Speed", "## Pipeline", "## Memory"]
-    assert text.count("Machine: ") == 1 and text.count("| 0.0123 |") == 3
+    assert headings == ["## Speed", "## Pipeline", "## Memory", "## Build"]
+    assert text.count("Machine: ") == 1 and text.count("| 0.0123 |") == 4
     assert "quick" not in text
 
     page.unlink()
