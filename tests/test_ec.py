@@ -204,7 +204,8 @@ def test_stages_train_their_part_and_survive_the_keras_format(
     stage, channels, trained, held, generator, photograph, tmp_path
 ):
     training = stage(generator, ec_critic(channels, WIDTH))
-    training.compile(AdamByPart(1e-3, {"critic": 0.1}, beta_1=0.0, beta_2=0.9), jit_compile=False)
+    optimizer = AdamByPart(1e-3, {"critic": 0.1}, beta_1=0.0, beta_2=0.9)
+    training.compile(optimizer, jit_compile=keras.config.backend() == "jax")
     part, other = (training.generator.get_layer(name) for name in (trained, held))
     before = {v.path: ops.convert_to_numpy(v) for v in training.generator.weights}
     before.update({v.path: ops.convert_to_numpy(v) for v in training.critic.weights})

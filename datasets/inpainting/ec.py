@@ -361,6 +361,6 @@ def _in_hole(features, mask):
     masked = []
     for level, each in enumerate(features):
         if level:
-            mask = ops.average_pool(mask, 2)
+            mask = ops.average_pool(mask, 2, strides=2)
         masked.append(each * mask)
     return masked
