@@ -11,8 +11,14 @@ _RADIUS = 3
 """Patches of 7x7 pixels: large enough to tell textures apart, small enough to be found again."""
 _ROUNDS = 4
 """Rounds of search and voting at each scale; the fields hardly change in further ones."""
+_COARSEST_ROUNDS = 10
+"""Rounds at the coarsest scale, which decides what the hole will show."""
 _COARSEST = 24
 """The pyramid ends above this side, in pixels, where a hole is a few pixels wide."""
+_FEWEST_SOURCES = 0.15
+"""Share of a coarser picture that can be copied from; with less, a hole gets what is left over."""
+_FADING = 1.3
+"""Factor per pixel from the hole's border by which patches near it count more (Wexler et al.)."""
 _STEPS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
@@ -20,9 +26,10 @@ def patch_copy(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Copies, for each hole pixel, the pixel whose surroundings match best.
 
     Coarse to fine, correspondences from hole to known pixels and the colours in the hole are found
-    in turn (Wexler et al., "Space-Time Completion of Video", 2007), the correspondences by random
-    search and propagation to neighbours (Barnes et al., "PatchMatch", 2009). The last step copies
-    instead of averaging. The same input gives the same output.
+    in turn (Wexler et al., "Space-Time Completion of Video", 2007), the correspondences by trying
+    all at the coarsest scale, from which no later one departs far, and by random search and
+    propagation to neighbours at the others (Barnes et al., "PatchMatch", 2009). The last step
+    copies instead of averaging. The same input gives the same output.
 
     Args:
         image: RGB picture, uint8, shape (H, W, 3).
@@ -39,19 +46,18 @@ def patch_copy(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     field = None
     for picture, hole in zip(reversed(pictures), reversed(holes), strict=True):
         sources = _sources(hole)
-        if not sources.any():
-            continue
         targets = np.argwhere(hole)
         if field is None:
             picture = cv2.inpaint(picture, hole, _RADIUS, cv2.INPAINT_TELEA)
-            field = np.zeros((*hole.shape, 2), int)
-            field[hole == 1] = _random_sources(sources, len(targets), rng)
-        else:
-            field = _enlarged(field, hole, sources, rng)
-            picture = _copied(picture, targets, field)
+            for _ in range(_COARSEST_ROUNDS):
+                field = _nearest(picture, targets, sources)
+                picture = _voted(picture, hole, field)
+            continue
+        field = _enlarged(field, hole, sources, rng)
+        picture = _copied(picture, targets, field)
         for _ in range(_ROUNDS):
             _search(picture, targets, field, sources, rng)
-            picture = _voted(picture, targets, field)
+            picture = _voted(picture, hole, field)
     return _copied(pictures[0], targets, field)
 
 
@@ -62,7 +68,7 @@ def _pyramid(image, mask) -> tuple[list[np.ndarray], list[np.ndarray]]:
         size = holes[-1].shape[1] // 2, holes[-1].shape[0] // 2
         known = cv2.resize((1 - holes[-1]).astype(np.float32), size, interpolation=cv2.INTER_AREA)
         hole = (known < 1).astype(np.uint8)
-        if not _sources(hole).any():
+        if _sources(hole).mean() < _FEWEST_SOURCES:
             break
         pictures.append(cv2.resize(pictures[-1], size, interpolation=cv2.INTER_AREA))
         holes.append(hole)
@@ -76,6 +82,20 @@ def _sources(hole) -> np.ndarray:
     blocked[:_RADIUS] = blocked[-_RADIUS:] = True
     blocked[:, :_RADIUS] = blocked[:, -_RADIUS:] = True
     return ~blocked
+
+
+def _nearest(picture, targets, sources) -> np.ndarray:
+    """The field of best correspondences, found by comparing all patches."""
+    places = np.argwhere(sources)
+    flat = _patches(picture).reshape(*sources.shape, -1).astype(np.float32)
+    known = flat[places[:, 0], places[:, 1]]
+    field = np.zeros((*sources.shape, 2), int)
+    for some in np.array_split(targets, len(targets) // 1024 + 1):
+        wanted = flat[some[:, 0], some[:, 1]]
+        # The wanted patch's own square is the same for all and decides nothing.
+        distance = np.square(known).sum(axis=1) - 2 * wanted @ known.T
+        field[some[:, 0], some[:, 1]] = places[distance.argmin(axis=1)]
+    return field
 
 
 def _random_sources(sources, count, rng) -> np.ndarray:
@@ -148,8 +168,11 @@ def _distance(patches, wanted, places) -> np.ndarray:
     return np.einsum("nijc,nijc->n", difference, difference)
 
 
-def _voted(picture, targets, field) -> np.ndarray:
-    """Each hole pixel becomes the mean of what the patches around it want there."""
+def _voted(picture, hole, field) -> np.ndarray:
+    """Each hole pixel becomes the weighted mean of what the patches around it want there."""
+    targets = np.argwhere(hole)
+    depth = cv2.distanceTransform(hole, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    weights = _FADING ** -depth[hole == 1]
     total = np.zeros(picture.shape, np.float32)
     count = np.zeros((*picture.shape[:2], 1), np.float32)
     rows, columns = targets.T
@@ -164,8 +187,8 @@ def _voted(picture, targets, field) -> np.ndarray:
             )
             to = rows[inside] + down, columns[inside] + right
             source = field[rows[inside], columns[inside]] + (down, right)
-            total[to] += picture[source[:, 0], source[:, 1]]
-            count[to] += 1
+            total[to] += weights[inside, None] * picture[source[:, 0], source[:, 1]]
+            count[to] += weights[inside, None]
     voted = picture.copy()
     voted[rows, columns] = np.rint(total[rows, columns] / count[rows, columns])
     return voted
