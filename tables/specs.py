@@ -246,11 +246,12 @@ def check_installed(number: int, rows: Sequence[Row]) -> None:
         ValueError: One line that names all of them.
     """
     installed = {*INPAINTERS, *(family for family, members in FAMILIES.items() if members)}
+    members = {name for members in FAMILIES.values() for name in members}
     needed = dict.fromkeys(name for row in rows for name in (*row.trained_on, *row.tested_on))
     missing = [name for name in needed if name not in installed]
     if missing:
         raise ValueError(
             f"table {number} needs the inpainters {', '.join(missing)}, whose weights are not "
             f"installed: train them (python train.py inpaint), or choose with --inpainters among "
-            f"{', '.join(sorted(installed))}"
+            f"{', '.join(sorted(installed - members))}"
         )
