@@ -253,5 +253,5 @@ def check_installed(number: int, rows: Sequence[Row]) -> None:
         raise ValueError(
             f"table {number} needs the inpainters {', '.join(missing)}, whose weights are not "
             f"installed: train them (python train.py inpaint), or choose with --inpainters among "
-            f"{', '.join(sorted(installed - members))}"
+            f"{', '.join(sorted({*INPAINTERS} - members))}"
         )
