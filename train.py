@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import dataclasses
-import importlib.util
 import json
 import os
 import runpy
@@ -23,7 +22,13 @@ from datasets.packed import PackedPairs, is_packed_folder
 from datasets.pairs import find_pairs, is_pair_folder
 from datasets.sources import bundled_photographs, list_photographs
 from datasets.training_sets import CroppedPairs, ForgedPhotographs
-from irl_keras.callbacks import BestCheckpoint, EpochBackup, save_model_atomically, trim_csv_log
+from irl_keras.callbacks import (
+    BestCheckpoint,
+    EpochBackup,
+    save_model_atomically,
+    tensorboard,
+    trim_csv_log,
+)
 from irl_keras.images import read_image
 from irl_keras.metrics import LocalizationF1
 from irl_keras.narrowing import narrow
@@ -281,12 +286,6 @@ def training_batches(training_set, batch_size, first_sample):
     """Endless batches from a sample on, as the backend takes them best."""
     batches = training_dataset if ON_TENSORFLOW else SampleBatches
     return batches(training_set, batch_size, first_sample)
-
-
-def tensorboard(folder):
-    """Keras' TensorBoard callback, where TensorFlow is installed, which it writes with."""
-    found = importlib.util.find_spec("tensorflow") is not None
-    return [keras.callbacks.TensorBoard(folder)] if found else []
 
 
 def distribution():

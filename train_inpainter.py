@@ -8,15 +8,16 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from datasets.batches import SampleBatches
 from datasets.forging import crop, random_window
 from datasets.inpainting.learned import WEIGHTS, complete
 from datasets.masks import free_form_mask
 from datasets.sources import bundled_photographs, list_photographs
 from datasets.training_sets import CropsWithHoles
-from irl_keras.callbacks import EpochBackup, save_model_atomically, trim_csv_log
+from irl_keras.callbacks import EpochBackup, save_model_atomically, tensorboard, trim_csv_log
 from irl_keras.images import read_image, write_png
 from irl_keras.optimizers import AdamByPart
-from irl_keras.presets import save_preset
+from irl_keras.presets import load_model_file, save_preset
 from irl_keras.reports import picture_grid
 from training_records import check_same_experiment, read_record, write_record
 
@@ -53,9 +54,12 @@ def train_inpainters(args):
     experiments = read_experiments(args)
     photographs = list_photographs(args.data) if args.data else bundled_photographs("train")
     held_out = list_photographs(args.val_data) if args.val_data else bundled_photographs("test")
+    intermediate = {experiment.starts_from for experiment in experiments.values()}
     for name, experiment in experiments.items():
         print(f"{name}:", flush=True)
-        train_one(name, experiment, photographs, held_out, args)
+        model, samples = train_one(name, experiment, photographs, held_out, args)
+        if args.presets is not None and name not in intermediate:
+            write_preset(name, experiment, model, samples, args)
 
 
 def read_experiments(args):
@@ -72,7 +76,11 @@ def read_experiments(args):
 
 
 def train_one(name, experiment, photographs, held_out, args):
-    """Trains one network, from where an earlier run of the same command stopped."""
+    """Trains one network, from where an earlier run of the same command stopped.
+
+    Returns:
+        The training model, and the validation samples.
+    """
     out = args.out / name
     record = experiment_record(experiment, args)
     check_same_experiment(out / "experiment.json", record)
@@ -80,7 +88,7 @@ def train_one(name, experiment, photographs, held_out, args):
 
     backup = EpochBackup(out / "backup")
     epochs_done, checkpoint = backup.latest() or (0, None)
-    model = keras.models.load_model(checkpoint) if checkpoint else start_model(experiment)
+    model = keras.models.load_model(checkpoint) if checkpoint else start_model(experiment, args)
     samples = validation_samples(held_out, experiment)
     write_record(out / "experiment.json", record)
 
@@ -93,11 +101,11 @@ def train_one(name, experiment, photographs, held_out, args):
         GeneratorBatches(
             training_set,
             experiment.batch_size,
-            steps,
             first_sample=epochs_done * steps * experiment.batch_size,
         ),
         initial_epoch=epochs_done,
         epochs=experiment.epochs,
+        steps_per_epoch=steps,
         shuffle=False,  # samples come in their own random order
         verbose=2,
         callbacks=[
@@ -112,40 +120,16 @@ def train_one(name, experiment, photographs, held_out, args):
     if model.stop_training:
         raise ValueError(f"the loss became infinite or not a number; see {out / 'log.csv'}")
     save_model_atomically(model, out / "last.keras")
-    if args.presets is not None:
-        write_preset(name, experiment, model, samples, out, args)
+    return model, samples
 
 
-class GeneratorBatches(keras.utils.PyDataset):
-    """Batches in the form that generators take: `image` in [-1, 1] and `mask`, 1 = hole.
-
-    Args:
-        training_set: `datasets.training_sets.TrainingSet`.
-        batch_size: Crops per batch.
-        steps: Batches in an epoch.
-        first_sample: Number of the first sample.
-    """
-
-    def __init__(self, training_set, batch_size, steps, first_sample):
-        super().__init__()
-        self.training_set = training_set
-        self.batch_size = batch_size
-        self.steps = steps
-        self.first_sample = first_sample
-
-    def __len__(self):
-        """Number of batches in an epoch."""
-        return self.steps
+class GeneratorBatches(SampleBatches):
+    """Batches in the form that generators take: `image` in [-1, 1] and `mask`, 1 = hole."""
 
     def __getitem__(self, index):
-        """Returns batch `index` of the epoch."""
-        start = self.first_sample + index * self.batch_size
-        samples = [self.training_set.sample(start + k) for k in range(self.batch_size)]
-        images, masks = (np.stack(part).astype("float32") for part in zip(*samples, strict=True))
-        return ({"image": images / 127.5 - 1, "mask": masks},)
-
-    def on_epoch_end(self):
-        self.first_sample += self.steps * self.batch_size
+        """Returns batch `index`."""
+        images, masks = super().__getitem__(index)
+        return ({"image": images.astype("float32") / 127.5 - 1, "mask": masks.astype("float32")},)
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -173,18 +157,13 @@ class SampleGrid(keras.callbacks.Callback):
         write_png(self.folder / f"epoch_{epoch + 1:04d}.png", picture_grid(rows, headers))
 
 
-def tensorboard(folder):
-    """Keras' TensorBoard callback, where its writer is installed."""
-    try:
-        return [keras.callbacks.TensorBoard(folder)]
-    except ImportError:  # without TensorFlow the CSV log and the grids remain
-        return []
-
-
-def start_model(experiment):
+def start_model(experiment, args):
     """A new training model, compiled."""
     architecture = experiment.architecture
     generator = WEIGHTS.builders[architecture["name"]](**architecture["arguments"])
+    if experiment.starts_from is not None:
+        before = load_model_file(args.out / experiment.starts_from / "last.keras")
+        generator.set_weights(before.generator.get_weights())
     model = experiment.training(generator)
     rate = keras.optimizers.schedules.CosineDecay(
         experiment.learning_rate, experiment.epochs * experiment.steps_per_epoch, alpha=0.01
@@ -193,7 +172,6 @@ def start_model(experiment):
     optimizer = AdamByPart(rate, experiment.factors, beta_1=beta_1, beta_2=beta_2)
     # XLA's convolutions are several times slower than oneDNN's on a CPU.
     model.compile(optimizer, jit_compile=keras.config.backend() == "jax")
-    model.built = True
     return model
 
 
@@ -209,7 +187,7 @@ def validation_samples(photographs, experiment):
     return np.stack(images), np.stack(masks)
 
 
-def write_preset(name, experiment, model, samples, out, args):
+def write_preset(name, experiment, model, samples, args):
     """Writes the generator as a preset, with the error of its own float16 weights."""
     folder = args.presets / name
     recipe = f"configs/inpaint_{args.name}.py"
@@ -217,7 +195,7 @@ def write_preset(name, experiment, model, samples, out, args):
         "name": name,
         "architecture": experiment.architecture,
         "recipe": recipe,
-        "commit": read_record(out / "experiment.json")["commit"],
+        "commit": read_record(args.out / name / "experiment.json")["commit"],
         "seed": args.seed,
         "measured": "not measured yet",
         **experiment.card,

@@ -13,6 +13,8 @@ class InpainterExperiment:
     Attributes:
         architecture: Name in `datasets.inpainting.learned.WEIGHTS`, and arguments of its builder.
         training: Makes the training model of the built network.
+        starts_from: Name of the experiment before, of the same config file, whose network is
+            trained further; `None` for a new one. What another starts from is no preset itself.
         size: Side of the square training crops, in pixels.
         mask_size: Side at which masks are drawn, at least `size`.
         min_scale: Photographs are shrunk by a random factor from this to 1 before cropping.
@@ -27,6 +29,7 @@ class InpainterExperiment:
 
     architecture: dict
     training: Callable[..., InpainterTraining]
+    starts_from: str | None = None
     size: int = 128
     mask_size: int = 256
     min_scale: float = 0.5

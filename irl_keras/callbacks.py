@@ -1,6 +1,7 @@
 """Keras callbacks with which a training survives being killed at any moment."""
 
 import csv
+import importlib.util
 from pathlib import Path
 
 import keras
@@ -67,6 +68,19 @@ class BestCheckpoint(keras.callbacks.Callback):
         if _is_finite(logs) and value > self.best:
             self.best = value
             save_model_atomically(self.model, self.path)
+
+
+def tensorboard(folder):
+    """Keras' TensorBoard callback, where TensorFlow is installed, which it writes with.
+
+    Args:
+        folder: Of the event files.
+
+    Returns:
+        List of one callback, or of none.
+    """
+    found = importlib.util.find_spec("tensorflow") is not None
+    return [keras.callbacks.TensorBoard(folder)] if found else []
 
 
 def save_model_atomically(model, path):

@@ -7,16 +7,19 @@ import pytest
 from keras import ops
 
 from datasets.inpainting import ec
-from datasets.inpainting.canny import CannyEdges
 from datasets.inpainting.ec import (
     ECEdgeTraining,
     ECPictureTraining,
-    ReflectionPadding2D,
     ec_critic,
     ec_generator,
 )
+from datasets.inpainting.layers import (
+    CannyEdges,
+    ReflectionPadding2D,
+    SpectralConv2D,
+    SpectralConv2DTranspose,
+)
 from datasets.inpainting.learned import complete
-from datasets.inpainting.spectral import SpectralConv2D, SpectralConv2DTranspose
 from datasets.masks import free_form_mask
 from irl_keras.optimizers import AdamByPart
 

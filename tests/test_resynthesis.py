@@ -73,10 +73,12 @@ def test_parts_learn_at_their_own_rates(small_autoencoder, photograph):
     critic = patch_critic(4)
     training = ResynthesisTraining(small_autoencoder, critic, adversarial=0.1)
     training.compile(AdamByPart(1e-2, factors={"critic": 0.5, "": 0.0}))
-    generator, bias = small_autoencoder.get_weights(), critic.get_layer("critic_1").layer.bias
+    generator, kernel = small_autoencoder.get_weights(), critic.get_layer("critic_1").kernel
+    before = ops.convert_to_numpy(kernel)
     training.train_on_batch(batch(photograph))
     # Adam's first step has the size of the rate.
-    np.testing.assert_allclose(np.abs(ops.convert_to_numpy(bias)).max(), 5e-3, rtol=0.01)
+    step = np.abs(ops.convert_to_numpy(kernel) - before).max()
+    np.testing.assert_allclose(step, 5e-3, rtol=0.01)
     for one, other in zip(generator, small_autoencoder.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -92,7 +94,9 @@ def test_training_lowers_the_error_and_reaches_every_weight(photograph):
     losses = [training.train_on_batch(inputs, return_dict=True)["L1"] for _ in range(12)]
     assert losses[-1] < 0.7 * losses[0]
     for value, variable in zip(before, training.trainable_variables, strict=True):
-        assert (value != ops.convert_to_numpy(variable)).any(), variable.path
+        # Inside the hinge's margins the last bias shifts both scores alike and cancels.
+        if variable.path != "critic_score_conv/bias":
+            assert (value != ops.convert_to_numpy(variable)).any(), variable.path
 
 
 def test_a_saved_training_goes_on(tmp_path, small_autoencoder, photograph):

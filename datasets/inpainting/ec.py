@@ -10,9 +10,13 @@ Learning", 2019, arXiv:1901.00212. Numbers that the paper leaves out are those o
 import keras
 from keras import ops
 
-from datasets.inpainting.canny import CannyEdges
 from datasets.inpainting.feature_network import content_loss, feature_network, style_loss
-from datasets.inpainting.spectral import SpectralConv2D, SpectralConv2DTranspose
+from datasets.inpainting.layers import (
+    CannyEdges,
+    ReflectionPadding2D,
+    SpectralConv2D,
+    SpectralConv2DTranspose,
+)
 from datasets.inpainting.training import InpainterTraining, composite, frozen
 from irl_keras.layers import CropLike, PadToMultiple
 
@@ -161,44 +165,6 @@ class _Maker:
             -1, epsilon=1e-5, center=False, scale=False, name=f"{name}_norm"
         )(x)
         return x if activation is None else keras.layers.Activation(activation, name=name)(x)
-
-
-@keras.saving.register_keras_serializable(package="datasets.inpainting")
-class ReflectionPadding2D(keras.layers.Layer):
-    """Continues a map beyond its borders by reflection, without repeating the border.
-
-    Args:
-        padding: Positive integer, rows and columns on each side; less than height and width.
-        **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
-
-    Call arguments:
-        inputs: Tensor of shape `(batch, height, width, channels)`.
-
-    Returns:
-        Tensor of shape `(batch, height + 2 * padding, width + 2 * padding, channels)`.
-
-    Example:
-    ```python
-    padded = ReflectionPadding2D(3)(np.ones((1, 16, 16, 8)))  # (1, 22, 22, 8)
-    ```
-    """
-
-    def __init__(self, padding, **kwargs):
-        super().__init__(**kwargs)
-        self.padding = padding
-
-    def call(self, inputs):
-        sides = [self.padding, self.padding]
-        return ops.pad(inputs, [[0, 0], sides, sides, [0, 0]], mode="reflect")
-
-    def compute_output_shape(self, input_shape):
-        spatial = (None if side is None else side + 2 * self.padding for side in input_shape[1:3])
-        return (input_shape[0], *spatial, input_shape[3])
-
-    def get_config(self):
-        config = super().get_config()
-        config.update({"padding": self.padding})
-        return config
 
 
 def ec_critic(channels=3, width=64):

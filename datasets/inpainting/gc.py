@@ -6,8 +6,7 @@ Yu et al., "Free-Form Image Inpainting with Gated Convolution", ICCV 2019, arXiv
 import keras
 from keras import ops
 
-from datasets.inpainting.layers import GatedConv2D
-from datasets.inpainting.spectral import SpectralConv2D
+from datasets.inpainting.layers import GatedConv2D, SpectralConv2D
 from datasets.inpainting.training import (
     InpainterTraining,
     composite,

@@ -6,10 +6,21 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from datasets.inpainting.ca import ca_generator
+from datasets.inpainting.ec import ec_generator
+from datasets.inpainting.gc import gc_generator
 from datasets.inpainting.resynthesis import autoencoder
 from irl_keras.presets import PresetStore
 
-WEIGHTS = PresetStore(Path(__file__).parent / "weights", {"autoencoder": autoencoder})
+WEIGHTS = PresetStore(
+    Path(__file__).parent / "weights",
+    {
+        "autoencoder": autoencoder,
+        "gc_generator": gc_generator,
+        "ca_generator": ca_generator,
+        "ec_generator": ec_generator,
+    },
+)
 """The shipped inpainters, by name."""
 
 

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from datasets.inpainting.feature_network import content_loss, feature_network, style_loss
+from datasets.inpainting.layers import SpectralConv2D
 from datasets.inpainting.training import InpainterTraining, frozen, hinge_critic_loss
 from irl_keras.layers import CropLike, DepthToSpace, PadToMultiple
 
@@ -117,8 +118,7 @@ def patch_critic(width=32):
     """
     x = inputs = keras.Input((None, None, 3))
     for level in range(3):
-        conv = keras.layers.Conv2D(width * 2**level, 4, 2, "same", name=f"critic_{level}_conv")
-        x = keras.layers.SpectralNormalization(conv, name=f"critic_{level}")(x)
+        x = SpectralConv2D(width * 2**level, 4, 2, "same", name=f"critic_{level}")(x)
         x = keras.layers.LeakyReLU(0.2, name=f"critic_{level}_act")(x)
     conv = keras.layers.Conv2D(1, 3, padding="same", name="critic_score_conv")
     return keras.Model(inputs, conv(x), name="critic")

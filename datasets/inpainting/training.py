@@ -35,9 +35,8 @@ class InpainterTraining(keras.Model):
         self.generator = generator
         self.critic = critic
         self.trackers = {name: keras.metrics.Mean(name=name) for name in terms}
-
-    def build(self, input_shape):
-        self.built = True  # generator and critic come built
+        # As its parts are; a saved optimizer is loaded only into a built model.
+        self.built = True
 
     @abstractmethod
     def loss_terms(self, inputs, outputs, training):

@@ -1,6 +1,16 @@
 """The parts of the learned inpainters as Keras layers, one file each."""
 
+from datasets.inpainting.layers.canny_edges import CannyEdges
 from datasets.inpainting.layers.contextual_attention import ContextualAttention
 from datasets.inpainting.layers.gated_conv2d import GatedConv2D
+from datasets.inpainting.layers.reflection_padding2d import ReflectionPadding2D
+from datasets.inpainting.layers.spectral_conv2d import SpectralConv2D, SpectralConv2DTranspose
 
-__all__ = ["ContextualAttention", "GatedConv2D"]
+__all__ = [
+    "CannyEdges",
+    "ContextualAttention",
+    "GatedConv2D",
+    "ReflectionPadding2D",
+    "SpectralConv2D",
+    "SpectralConv2DTranspose",
+]

@@ -1,0 +1,34 @@
+"""EC (EdgeConnect), at half the paper's width: edges first, then the picture.
+
+python train.py inpaint ec --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val \
+    --out runs/inpaint --presets datasets/inpainting/weights
+"""
+
+from dataclasses import replace
+
+from configs.inpaint_gc import CARD
+from configs.inpainting import InpainterExperiment
+from datasets.inpainting.ec import ECEdgeTraining, ECPictureTraining, ec_critic
+
+edges = InpainterExperiment(
+    architecture={"name": "ec_generator", "arguments": {"width": 32}},
+    training=lambda generator: ECEdgeTraining(generator, ec_critic(channels=2, width=32)),
+    # Five times the paper's rate, affordable because it decays.
+    learning_rate=5e-4,
+    betas=(0.0, 0.9),
+    factors={"critic": 0.1},
+    batch_size=4,
+    epochs=10,
+    steps_per_epoch=200,
+    card=CARD,
+)
+
+experiments = {
+    "ec_edges": edges,
+    "ec": replace(
+        edges,
+        training=lambda generator: ECPictureTraining(generator, ec_critic(width=32)),
+        starts_from="ec_edges",
+        epochs=20,
+    ),
+}
