@@ -29,7 +29,7 @@ import numpy as np
 from tqdm import tqdm
 
 from datasets.degradations import parse
-from datasets.inpainting import INPAINTERS
+from datasets.inpainting import FAMILIES, INPAINTERS
 from datasets.pairs import find_pairs, is_pair_folder
 from datasets.sources import bundled_photographs, list_photographs
 from irl_keras import metrics, presets, reports
@@ -235,7 +235,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     irl.add_argument(
         "--inpainters",
         nargs="+",
-        choices=INPAINTERS,
+        choices=[*INPAINTERS, *FAMILIES],
         default=argparse.SUPPRESS,
         metavar="NAME",
         help=f"any of {', '.join(INPAINTERS)} (default: telea ns, or those of the table)",

@@ -1,10 +1,10 @@
-"""Last part of the shipped weights `irl_small`: larger crops, more untouched ones.
+"""Fourth part of the shipped weights `irl_small`: larger crops, more untouched ones.
 
     python train.py irl --config configs/irl_small_mixture_256.py \
         --init runs/irl_small_mixture/last.keras \
         --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val --out runs/irl_small_mixture_256
-    python train.py preset --config configs/irl_small_mixture_256.py \
-        --training runs/irl_small_mixture_256 --out irl_keras/weights/irl_small
+
+`irl_small_untouched.py` is the last part.
 """
 
 from dataclasses import replace
@@ -20,13 +20,4 @@ experiment = replace(
     final_learning_rate=1e-6,
     epochs=3,
     steps_per_epoch=150,
-    card={
-        **second_part.card,
-        "training_data": "986 scene photographs of mixed sources (BSDS500, ImageNet samples, AFHQ, "
-        "samples of OpenCV and HiFill), most of them JPEG files; not redistributed. Forged on the "
-        "fly with free-form masks by OpenCV's Telea and Navier-Stokes inpainting, a patch-copying "
-        "method and twelve re-synthesizing autoencoders; 15 to 30 % of the crops untouched; JPEG, "
-        "WebP, resizing, blur and noise after forging. Validation on 139 other photographs; splits "
-        "by photograph.",
-    },
 )
