@@ -32,7 +32,9 @@ def narrow(model, width, attention=True):
 
     Example:
     ```python
-    model = irl_keras.narrowing.narrow(irl_keras.from_preset("irl_small"), width=0.25)
+    model = irl_keras.narrowing.narrow(
+        irl_keras.from_preset("irl_small"), width=0.25, attention=False
+    )
     ```
     """
     narrower = irl_net(width=width, attention=attention)
