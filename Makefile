@@ -8,13 +8,16 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint
+.PHONY: demo test test-fast lint
 
 demo: $(VENV)/.installed
 	$(RUN) evaluate.py irl --out runs/demo
 
 test: $(VENV)/.installed-dev
 	$(RUN) -m pytest -n 2 --dist loadfile
+
+test-fast: $(VENV)/.installed-dev
+	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff check .

@@ -135,6 +135,7 @@ def test_pairs_that_cannot_be_packed_give_one_line_and_no_data_set(tmp_path, cap
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+@pytest.mark.slow
 def test_training_needs_no_tensorflow(built, tmp_path):
     """On JAX, from packed pairs, in a Python that cannot import TensorFlow; resumed as well."""
     packed.main(["--pairs", str(built), "--out", str(tmp_path / "packed")])

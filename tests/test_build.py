@@ -106,6 +106,7 @@ def test_workers_seeds_and_counts(built, photographs, tmp_path, monkeypatch):
     assert all(other[name] != value for name, value in hashes(built).items())
 
 
+@pytest.mark.slow
 def test_killed_ten_times_it_ends_with_the_same_files(photographs, tmp_path):
     """One process starts Keras once and forks the builds that it kills."""
     program = """

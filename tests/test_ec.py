@@ -203,6 +203,7 @@ STAGES = [
 
 
 @pytest.mark.parametrize(("stage", "channels", "trained", "held"), STAGES)
+@pytest.mark.slow
 def test_stages_train_their_part_and_survive_the_keras_format(
     stage, channels, trained, held, generator, photograph, tmp_path
 ):
@@ -233,6 +234,7 @@ def test_stages_train_their_part_and_survive_the_keras_format(
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.slow
 def test_picture_stage_has_true_edges_in_training_and_predicted_ones_afterwards(
     generator, photograph
 ):

@@ -119,6 +119,7 @@ def test_the_paper_has_a_number_for_each_row(number):
     assert "IEEE Access" in source
 
 
+@pytest.mark.slow
 def test_a_quick_table_is_trained_measured_and_written(tmp_path, tiny, monkeypatch, capsys):
     monkeypatch.setitem(INPAINTERS, "gc", INPAINTERS["telea"])
     results = run(tmp_path, "1", *SMALL, "--inpainters", "gc", "ns")

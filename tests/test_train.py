@@ -161,6 +161,7 @@ def test_a_training_that_diverged_says_so(config, tmp_path, monkeypatch, capsys)
     assert not list(out.rglob("*.keras"))
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_losses_of_one(uninterrupted, config, tmp_path):
     """MirroredStrategy splits each batch over two logical CPU devices."""
     program = """
@@ -207,6 +208,7 @@ def test_the_learning_rate_halves_after_each_epoch():
     np.testing.assert_allclose(values, [1e-4, 1e-4, 5e-5, 1.25e-5], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_rival_trains_and_becomes_a_preset(tmp_path):
     config = tmp_path / "rival.py"
     text = CONFIG.replace('model={"width": 0.125}', 'network="ldicn", model={"width": 0.0625}')

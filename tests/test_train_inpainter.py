@@ -67,6 +67,7 @@ def test_trains_a_chain_and_ships_its_end(command, tmp_path):
     assert losses["further"][0] < losses["small"][0]
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_to_the_same_weights(command, tmp_path, monkeypatch):
     only = [*command, "--only", "small"]
     assert train.main(only) == 0
