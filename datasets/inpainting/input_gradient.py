@@ -19,7 +19,7 @@ def input_gradient(function, inputs):
         row only, as for a critic without batch normalization, its rows are the scores' gradients.
 
     Raises:
-        NotImplementedError: If the backend cannot differentiate.
+        ValueError: If the backend cannot differentiate.
 
     Example:
     ```python
@@ -33,7 +33,9 @@ def input_gradient(function, inputs):
         return _on_jax(function, inputs)
     if backend == "torch":
         return _on_torch(function, inputs)
-    raise NotImplementedError(f"Keras' backend {backend} has no gradients; use TensorFlow or JAX.")
+    raise ValueError(
+        f"Keras' backend {backend} has no gradients; set KERAS_BACKEND to tensorflow, jax or torch"
+    )
 
 
 def _on_tensorflow(function, inputs):

@@ -21,7 +21,7 @@ from keras import ops
 from tqdm import tqdm
 
 from datasets.forging import forge
-from datasets.inpainting import INPAINTERS
+from datasets.inpainting import INPAINTERS, weights_sha256
 from datasets.inpainting.feature_network import feature_network
 from datasets.sources import bundled_photographs, list_photographs
 from irl_keras import metrics, reports
@@ -241,7 +241,7 @@ def write_results(
         "source": options.source or "the bundled test photographs",
         "size": options.size,
         "seed": options.seed,
-        "weights": {name: getattr(INPAINTERS[name], "sha256", None) for name in options.inpainters},
+        "weights": {name: weights_sha256(name) for name in options.inpainters},
         "versions": reports.library_versions(),
         "inpainters": summaries,
         "differences": differences,
