@@ -1,8 +1,9 @@
-"""Measures against scikit-learn, the empty and full cases, the bootstrap, the Keras metric."""
+"""Measures against other computations, empty and full cases, the bootstrap, the Keras metric."""
 
 import keras
 import numpy as np
 import pytest
+import scipy.ndimage
 import sklearn.metrics
 
 from irl_keras import metrics
@@ -201,3 +202,61 @@ def test_keras_metric_serializes_and_runs_in_fit():
     logs = model.evaluate(probability, truth, batch_size=2, verbose=0, return_dict=True)
     metric.update_state(truth, probability)
     assert logs["localization_f1"] == pytest.approx(float(metric.result()), abs=1e-6)
+
+
+# --- two pictures -----------------------------------------------------------------------------
+
+
+def _pictures(height=40, width=33, channels=3):
+    random = np.random.default_rng(5)
+    original = random.integers(0, 256, (height, width, channels), np.uint8)
+    change = random.integers(-20, 21, original.shape)
+    return np.clip(original + change, 0, 255).astype(np.uint8), original
+
+
+def _plain_ssim(picture, original, max_value):
+    """The formula with SciPy's filter, over the windows that lie in the picture."""
+    a, b = picture.astype(float), original.astype(float)
+
+    def mean(values):
+        return scipy.ndimage.gaussian_filter(values, (1.5, 1.5, 0), radius=(5, 5, 0))
+
+    c1, c2 = (0.01 * max_value) ** 2, (0.03 * max_value) ** 2
+    ma, mb = mean(a), mean(b)
+    va, vb, cov = mean(a * a) - ma**2, mean(b * b) - mb**2, mean(a * b) - ma * mb
+    values = (2 * ma * mb + c1) * (2 * cov + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))
+    return values[5:-5, 5:-5].mean()
+
+
+@pytest.mark.parametrize("band", [1, 70, 10**6])
+def test_psnr_and_ssim_equal_the_formulas_whatever_the_bands(monkeypatch, band):
+    monkeypatch.setattr(metrics, "_BAND_PIXELS", band)
+    picture, original = _pictures()
+    error = np.mean((picture.astype(float) - original) ** 2)
+    assert metrics.picture_psnr(picture, original) == pytest.approx(10 * np.log10(255**2 / error))
+    assert metrics.picture_ssim(picture, original) == pytest.approx(
+        _plain_ssim(picture, original, 255), abs=1e-9
+    )
+    a, b = (x[..., :1] / np.float32(255) for x in (picture, original))
+    assert metrics.picture_psnr(a[..., 0], b[..., 0], 1.0) == pytest.approx(
+        -10 * np.log10(np.mean((a.astype(float) - b) ** 2))
+    )
+    assert metrics.picture_ssim(a[..., 0], b[..., 0], 1.0) == pytest.approx(
+        _plain_ssim(a, b, 1), abs=1e-9
+    )
+
+
+def test_equal_pictures_have_infinite_psnr_and_ssim_of_one():
+    picture, _ = _pictures()
+    assert metrics.picture_psnr(picture, picture) == np.inf
+    assert metrics.picture_ssim(picture, picture) == pytest.approx(1, abs=1e-12)
+    assert metrics.picture_ssim(picture, 255 - picture) < 0.1
+
+
+def test_pictures_that_cannot_be_compared_are_refused():
+    picture, original = _pictures()
+    for measure in (metrics.picture_psnr, metrics.picture_ssim):
+        with pytest.raises(ValueError, match="differ in shape"):
+            measure(picture, original[1:])
+    with pytest.raises(ValueError, match="sides of 11"):
+        metrics.picture_ssim(picture[:10], original[:10])

@@ -85,25 +85,9 @@ def hole_scores(completed: np.ndarray, original: np.ndarray, mask: np.ndarray) -
     return {
         "L1": float(np.mean(np.abs(difference)) / 255),
         "PSNR": float(10 * np.log10(255**2 / squared_error)),
-        "SSIM": float(_ssim_map(completed, original)[hole].mean()),
+        "SSIM": float(metrics.ssim_map(completed, original)[hole].mean()),
         **_feature_distances(completed, original, hole),
     }
-
-
-def _ssim_map(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Structural similarity at each pixel, (H, W, 3)."""
-    a, b = one.astype(float), other.astype(float)
-    mean_a, mean_b = _window_mean(a), _window_mean(b)
-    variance_a = _window_mean(a * a) - mean_a**2
-    variance_b = _window_mean(b * b) - mean_b**2
-    covariance = _window_mean(a * b) - mean_a * mean_b
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
-    return luminance * (2 * covariance + c2) / (variance_a + variance_b + c2)
-
-
-def _window_mean(values: np.ndarray) -> np.ndarray:
-    return cv2.GaussianBlur(values, (11, 11), 1.5, borderType=cv2.BORDER_REFLECT)
 
 
 @functools.cache
