@@ -191,17 +191,7 @@ def detection_scores(
         ones: for each the value as `mean`, and `low` and `high` of its 95 % interval, as
         `summarize` gives them.
     """
-    samples = [np.asarray(scores, np.float64) for scores in (forged, untouched)]
-    random = np.random.default_rng(seed)
-    drawn = np.array(
-        [
-            _detection(*(random.choice(scores, scores.size) for scores in samples))
-            for _ in range(resamples)
-        ]
-    )
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    values = zip(("AUC", "false_alarms"), _detection(*samples), low, high, strict=True)
-    return {name: {"mean": m, "low": float(a), "high": float(b)} for name, m, a, b in values}
+    return _resampled(_detection, ("AUC", "false_alarms"), forged, untouched, seed, resamples)
 
 
 def _detection(forged: np.ndarray, untouched: np.ndarray) -> tuple[float, float]:
@@ -209,6 +199,70 @@ def _detection(forged: np.ndarray, untouched: np.ndarray) -> tuple[float, float]
     area, _ = _threshold_free_scores(scores, np.arange(scores.size) < forged.size)
     threshold = np.sort(forged)[forged.size - math.ceil(0.95 * forged.size)]
     return area, float(np.mean(untouched >= threshold))
+
+
+def binary_scores(
+    positive: Sequence[float],
+    negative: Sequence[float],
+    threshold: float,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> dict[str, dict[str, float]]:
+    """Measures a binary classifier of pictures: MaLP's detection of manipulation, for one.
+
+    Args:
+        positive: scores of pictures of the positive class, at least one.
+        negative: scores of the others, at least one.
+        threshold: a picture is called positive from this score on.
+        seed: of the bootstrap.
+        resamples: number of resampled values; both classes are resampled.
+
+    Returns:
+        Each as `mean`, `low` and `high`, like `detection_scores`:
+
+        * `accuracy`: mean of the shares of both classes that are called right, so that their
+          numbers do not matter;
+        * `EER`: the equal error rate, where the ROC curve has as many misses as false alarms;
+        * `AUC`: the area under the ROC curve, ties counted half;
+        * `average_precision`: mean precision over the recalls that thresholds give, for classes
+          weighted alike.
+    """
+
+    def measure(positive, negative):
+        right = np.mean(positive >= threshold) + np.mean(negative < threshold)
+        return float(right) / 2, *_ranking_scores(positive, negative)
+
+    names = ("accuracy", "EER", "AUC", "average_precision")
+    return _resampled(measure, names, positive, negative, seed, resamples)
+
+
+def _ranking_scores(positive: np.ndarray, negative: np.ndarray) -> tuple[float, float, float]:
+    """Returns equal error rate, area under the ROC curve and average precision."""
+    thresholds = np.unique(np.concatenate([positive, negative]))[::-1]
+    recall, false_alarms = (
+        np.append(0, np.searchsorted(np.sort(-scores), -thresholds, side="right")) / scores.size
+        for scores in (positive, negative)
+    )
+    # Misses fall and false alarms rise along the curve, whose points are joined by straight lines.
+    equal = np.interp(0, false_alarms - (1 - recall), false_alarms)
+    precision = recall[1:] / (recall[1:] + false_alarms[1:])
+    area = np.trapezoid(recall, false_alarms)
+    return float(equal), float(area), float(np.sum(np.diff(recall) * precision))
+
+
+def _resampled(measure, names, positive, negative, seed: int, resamples: int) -> dict:
+    """Values of some measures of two samples, with 95 % bootstrap intervals."""
+    samples = [np.asarray(scores, np.float64) for scores in (positive, negative)]
+    random = np.random.default_rng(seed)
+    drawn = np.array(
+        [
+            measure(*(random.choice(scores, scores.size) for scores in samples))
+            for _ in range(resamples)
+        ]
+    )
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    values = zip(names, measure(*samples), low, high, strict=True)
+    return {name: {"mean": m, "low": float(a), "high": float(b)} for name, m, a, b in values}
 
 
 def bootstrap_interval(

@@ -123,6 +123,37 @@ def test_detection_equals_scikit_learn():
     assert metrics.detection_scores([1, 1], [0, 0])["AUC"] == {"mean": 1, "low": 1, "high": 1}
 
 
+def test_binary_scores_equal_scikit_learn():
+    random = np.random.default_rng(1)
+    positive, negative = np.round(random.normal(0.6, 0.2, 60), 1), random.normal(0.4, 0.2, 90)
+    scores = metrics.binary_scores(positive, negative, threshold=0.5)
+    truth = np.repeat([1, 0], [60, 90])
+    weight = np.repeat([1 / 60, 1 / 90], [60, 90])
+    both = np.concatenate([positive, negative])
+    expected = {
+        "accuracy": sklearn.metrics.balanced_accuracy_score(truth, both >= 0.5),
+        "AUC": sklearn.metrics.roc_auc_score(truth, both),
+        "average_precision": sklearn.metrics.average_precision_score(
+            truth, both, sample_weight=weight
+        ),
+    }
+    for name, value in expected.items():
+        assert scores[name]["mean"] == pytest.approx(value)
+        assert scores[name]["low"] < value < scores[name]["high"]
+    false_alarms, recall, _ = sklearn.metrics.roc_curve(truth, both, drop_intermediate=False)
+    rate = scores["EER"]["mean"]
+    # The point lies on the curve, here on a vertical piece of it.
+    [piece] = np.flatnonzero((recall[:-1] < 1 - rate) & (1 - rate <= recall[1:]))
+    assert false_alarms[piece] == false_alarms[piece + 1] == pytest.approx(rate)
+
+
+def test_binary_scores_of_perfect_and_blind_classifiers():
+    perfect = metrics.binary_scores([0.9, 0.8], [0.1, 0.2, 0.3], threshold=0.5)
+    assert [value["mean"] for value in perfect.values()] == [1, 0, 1, 1]
+    blind = metrics.binary_scores(np.zeros(5), np.zeros(7), threshold=0.5)
+    assert [value["mean"] for value in blind.values()] == [0.5, 0.5, 0.5, 0.5]
+
+
 def test_bootstrap_interval_agrees_with_the_normal_interval():
     values = np.random.default_rng(0).normal(5, 2, size=400)
     low, high = metrics.bootstrap_interval(values, seed=1)
