@@ -1,0 +1,29 @@
+"""Manipulations behind one interface: a batch of pictures and seeds in, results and masks out.
+
+`MANIPULATIONS` maps names to those that need no files of the user's; `HARMLESS` to mild changes
+that a detector must not call manipulation. What other programs or networks do to pictures joins
+by the functions of `datasets.manipulations.foreign`.
+"""
+
+from datasets.manipulations.base import FAMILIES, Manipulated, Manipulation, PictureEdit
+from datasets.manipulations.drawn import sticker, text
+from datasets.manipulations.harmless import HARMLESS, harmless
+from datasets.manipulations.local import Splice, blur_region, colour, copy_move, erase, pixelate
+
+__all__ = ["FAMILIES", "HARMLESS", "MANIPULATIONS", "Manipulated", "Manipulation", "harmless"]
+
+_EDITS = {
+    "copy_move": copy_move,
+    "blur_region": blur_region,
+    "pixelate": pixelate,
+    "colour": colour,
+    "text": text,
+    "sticker": sticker,
+    "erase": erase,
+}
+
+MANIPULATIONS: dict[str, Manipulation] = {
+    "splice": Splice(),
+    **{name: PictureEdit(name, "local", edit) for name, edit in _EDITS.items()},
+}
+"""Every manipulation that is ready to use, by name."""
