@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from irl_keras import images
 from irl_keras.files import write_atomically
 
 # --- tables -----------------------------------------------------------------------------------
@@ -294,3 +295,38 @@ def overlay(image: np.ndarray, probability: np.ndarray) -> np.ndarray:
         opacity = OVERLAY_STRENGTH * level[..., None]
         result[band] = image[band] + opacity * (heat - image[band].astype(np.float32)) + 0.5
     return result
+
+
+_JPEG_SIDE = 65_500
+
+
+def write_map(path: str | os.PathLike, probability: np.ndarray) -> None:
+    """Writes a map as an 8-bit greyscale PNG file, value times 255; complete or not at all.
+
+    Args:
+        path: of the file; missing parent folders are made.
+        probability: float (H, W), 0 to 1.
+
+    Raises:
+        OSError: when the file cannot be written.
+    """
+    levels = np.empty(probability.shape, np.uint8)
+    rows = max(1, _BAND_PIXELS // levels.shape[1])
+    for top in range(0, levels.shape[0], rows):  # bands, to keep the copies small
+        levels[top : top + rows] = np.rint(probability[top : top + rows] * 255)
+    images.write_png(path, levels)
+
+
+def write_overlay(path: str | os.PathLike, image: np.ndarray, probability: np.ndarray) -> None:
+    """Writes an `overlay` as a JPEG file, scaled down if a side is too long for JPEG.
+
+    Args:
+        path: of the file; missing parent folders are made.
+        image: uint8 RGB (H, W, 3).
+        probability: float (H, W), 0 to 1.
+
+    Raises:
+        OSError: when the file cannot be written.
+    """
+    stride = -(-max(probability.shape) // _JPEG_SIDE)  # 1 unless a side is too long
+    images.write_jpeg(path, overlay(image[::stride, ::stride], probability[::stride, ::stride]))

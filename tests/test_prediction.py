@@ -15,9 +15,10 @@ from PIL import Image
 
 from irl_keras import images, metrics, prediction, reports
 from irl_keras.__main__ import main
+from irl_keras.batch_jobs import Report, Source, assign_names, find_sources
 from irl_keras.irl_net import irl_net
 from irl_keras.localizers import Localizer, ModelLocalizer
-from irl_keras.prediction import Method, Report, Source, assign_names, find_sources, predict
+from irl_keras.prediction import Method, Prediction, predict
 from irl_keras.presets import save_preset
 
 ENVIRONMENT = {
@@ -177,7 +178,7 @@ def test_overlays_of_very_long_pictures_are_scaled_down(tmp_path):
 
 
 def test_bands_join_without_seams(tmp_path, monkeypatch):
-    monkeypatch.setattr(prediction, "_BAND_PIXELS", 100)
+    monkeypatch.setattr(reports, "_BAND_PIXELS", 100)
     pixels = save(tmp_path / "a.png", 47, 31)
     run(tmp_path / "a.png", out=tmp_path / "out")
     result = images.read_image(tmp_path / "out/prob/a.png")
@@ -195,13 +196,14 @@ def test_folders_are_walked_in_sorted_order_without_links_and_outputs(tmp_path):
     save(folder / "out" / "mask" / "old.png")
     save(tmp_path / "elsewhere" / "linked.png")
     (folder / "link").symlink_to(tmp_path / "elsewhere")
-    sources = find_sources([str(folder)], folder / "out")
+    sources = find_sources([str(folder)], folder / "out", Prediction.outputs)
     names = ["B.bmp", "a/y.tiff", "a.b/z.webp", "b/10.JPG", "b/2.png", "c.png"]
     assert [source.name for source in sources] == names
     assert [source.path for source in sources] == [str(folder / name) for name in names]
     # The folder itself as output folder: only what is written there is left out.
     save(folder / "prob" / "old.png")
-    names = [source.name for source in find_sources([str(folder)], folder)]
+    outputs = Prediction.outputs
+    names = [source.name for source in find_sources([str(folder)], folder, outputs)]
     assert "prob/old.png" not in names and "c.png" in names
 
 
@@ -210,7 +212,7 @@ def test_inputs_given_twice_are_done_once_and_order_is_kept(tmp_path, monkeypatc
         save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     given = [str(tmp_path / "x.png"), "in", "in/a.png", "./x.png", "in/../in"]
-    sources = find_sources(given, tmp_path / "out")
+    sources = find_sources(given, tmp_path / "out", Prediction.outputs)
     assert [source.name for source in sources] == ["x.png", "a.png", "b.png"]
 
 
@@ -310,7 +312,7 @@ def test_a_torn_last_line_is_done_again(tmp_path):
     content = report.read_bytes()
     for cut in (1, 30, len(content.splitlines()[1])):
         report.write_bytes(content[:-cut])
-        assert list(Report(report).lines) == [str(folder / "a.png")]
+        assert list(Report(report, Prediction(METHOD, Red)).lines) == [str(folder / "a.png")]
         read_report(out)  # is valid again
         assert run(folder, out=out)[1] == 1
         again = read_report(out)
@@ -356,7 +358,10 @@ def test_a_killed_run_goes_on(tmp_path, red_weights):
 
 def test_other_reports_are_left_alone(tmp_path, red_weights, capsys):
     save(tmp_path / "a.png")
-    for content in ('{"score": 1}\n', "something\n", '["path"]\n', '{"path": []}\n'):
+    elsewhere = {kind: f"../{kind}/a.png" for kind in Prediction.outputs}
+    elsewhere |= {"path": "a.png", "sha256": "0", "verdict": "-", **METHOD._asdict()}
+    contents = ['{"score": 1}\n', "something\n", '["path"]\n', '{"path": []}\n']
+    for content in (*contents, f"{json.dumps(elsewhere)}\n"):
         report = tmp_path / "out" / "report.jsonl"
         report.parent.mkdir(exist_ok=True)
         report.write_text(content)
@@ -487,6 +492,23 @@ def test_a_file_in_the_way_of_an_output_is_reported(tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.startswith(str(tmp_path / "in/a/b.png")) and "mask/a" in error
     assert not (tmp_path / "out/prob/a/b.png").exists()
+
+
+def test_inputs_are_never_replaced_nor_removed(tmp_path, capsys):
+    out = tmp_path / "out"
+    save(out / "prob/a.png"), save(out / "mask/b.png")
+    (out / "overlay").mkdir()
+    (out / "overlay/c.jpg").write_text("no picture")
+    (tmp_path / "a.png").symlink_to(out / "prob/a.png")
+    before = {name: (out / name).read_bytes() for name in files_in(out)}
+    paths = [out / "prob/a.png", out / "mask/b.png", out / "overlay/c.jpg", tmp_path / "a.png"]
+    for overwrite in (False, True):
+        counts, calls = run(*paths, out=out, overwrite=overwrite)
+        assert counts["failed"] == 3 and counts.total() == 4 and calls == 1  # the link as "a.png"
+        assert capsys.readouterr().err.count("would replace the input") == 3
+        assert {name: (out / name).read_bytes() for name in before} == before
+    assert run(out / "prob", out=out)[0] == {"failed": 1}
+    assert "is where the outputs go" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
