@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import keras
@@ -14,18 +15,52 @@ AHEAD = 4
 """Batches that are made while the network trains on an earlier one."""
 
 
-class SampleBatches(keras.utils.PyDataset):
-    """Endless batches of a training set, for `fit` with `steps_per_epoch`.
+class EndlessBatches(keras.utils.PyDataset):
+    """Endless batches for `fit` with `steps_per_epoch`, each made from its number alone.
+
+    Batches are made ahead by threads of this class; Keras' own workers are not used, because they
+    skip batches when `fit` looks at the first one to learn its shape.
+
+    Args:
+        first_batch: Number of the first batch.
+        workers: Threads; by default one for each core.
+    """
+
+    def __init__(self, first_batch: int = 0, workers: int | None = None):
+        super().__init__()
+        self.first_batch = first_batch
+        self._pool = ThreadPoolExecutor(workers or os.cpu_count())
+        self._coming: dict[int, Future] = {}
+
+    @property
+    def num_batches(self) -> None:
+        """`None`: the batches do not end."""
+        return None
+
+    def __getitem__(self, index: int) -> tuple:
+        """Returns batch `first_batch + index`, and has the next ones made."""
+        coming = range(index, index + 1 + AHEAD)
+        self._coming = {
+            k: self._coming.get(k) or self._pool.submit(self.make, self.first_batch + k)
+            for k in coming
+        }
+        return self._coming[index].result()
+
+    @abstractmethod
+    def make(self, number: int) -> tuple:
+        """Makes batch `number`; called by several threads at once."""
+
+
+class SampleBatches(EndlessBatches):
+    """Endless batches of a training set.
 
     Batch `k` follows from the training set and `k` alone, so that batches from `first_sample` go
-    on exactly where another training stopped. Batches are made ahead by threads of this class;
-    Keras' own workers are not used, because they skip batches when `fit` looks at the first one
-    to learn its shape.
+    on exactly where another training stopped.
 
     Args:
         training_set: Where samples come from.
         batch_size: Samples per batch.
-        first_sample: Number of the first sample.
+        first_sample: Number of the first sample, a multiple of the batch size.
         workers: Threads; by default one for each core.
 
     Example:
@@ -40,33 +75,17 @@ class SampleBatches(keras.utils.PyDataset):
         first_sample: int = 0,
         workers: int | None = None,
     ):
-        super().__init__()
+        super().__init__(first_sample // batch_size, workers)
         self.training_set = training_set
         self.batch_size = batch_size
-        self.first_sample = first_sample
-        self._pool = ThreadPoolExecutor(workers or os.cpu_count())
-        self._coming: dict[int, Future] = {}
 
-    @property
-    def num_batches(self) -> None:
-        """`None`: the batches do not end."""
-        return None
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns batch `index`, and has the next ones made.
-
-        Args:
-            index: From 0, which begins with `first_sample`.
+    def make(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Makes batch `number`.
 
         Returns:
             Pictures, uint8 (batch, size, size, 3), and masks, uint8 (batch, size, size, 1).
         """
-        coming = range(index, index + 1 + AHEAD)
-        self._coming = {k: self._coming.get(k) or self._pool.submit(self._batch, k) for k in coming}
-        return self._coming[index].result()
-
-    def _batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        start = self.first_sample + index * self.batch_size
+        start = number * self.batch_size
         samples = map(self.training_set.sample, range(start, start + self.batch_size))
         images, masks = zip(*samples, strict=True)
         return np.stack(images), np.stack(masks)

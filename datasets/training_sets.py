@@ -36,7 +36,7 @@ class TrainingSet(Protocol):
         """Returns the picture, uint8 (size, size, 3), and the mask, uint8 (size, size, 1)."""
 
 
-class _Cache:
+class Cache:
     """Reads files once, as long as they fit into `CACHE_BYTES`."""
 
     def __init__(self, read):
@@ -55,7 +55,7 @@ class _Cache:
         return value
 
 
-def _choose(index: int, count: int, seed: int) -> tuple[int, np.random.Generator]:
+def choose(index: int, count: int, seed: int) -> tuple[int, np.random.Generator]:
     """Item for a sample (each item once in every pass, in a new order) and the sample's choices."""
     one_pass, position = divmod(index, count)
     order = np.random.default_rng([seed, 0, one_pass]).permutation(count)
@@ -76,11 +76,11 @@ class ForgedPhotographs:
         self.recipe = recipe
         self.seed = seed
         self.size = recipe.size
-        self._cache = _Cache(read_image)
+        self._cache = Cache(read_image)
 
     def sample(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns sample `index`; see `TrainingSet`."""
-        item, rng = _choose(index, len(self.photographs), self.seed)
+        item, rng = choose(index, len(self.photographs), self.seed)
         photograph = self._cache.get(self.photographs[item])
         forgery = forge_for_training(photograph, self.recipe, rng)
         return forgery.image, forgery.mask[..., None]
@@ -110,11 +110,11 @@ class CropsWithHoles:
         self.mask_size = mask_size
         self.min_scale = min_scale
         self.seed = seed
-        self._cache = _Cache(read_image)
+        self._cache = Cache(read_image)
 
     def sample(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns sample `index`; see `TrainingSet`."""
-        item, rng = _choose(index, len(self.photographs), self.seed)
+        item, rng = choose(index, len(self.photographs), self.seed)
         photograph = self._cache.get(self.photographs[item])
         window = random_window(photograph, self.size, self.min_scale, rng)
         image = random_turn(crop(photograph, window, self.size), rng)
@@ -144,11 +144,11 @@ class CroppedPairs:
         self.recipe = recipe
         self.seed = seed
         self.size = recipe.size
-        self._cache = _Cache(read)
+        self._cache = Cache(read)
 
     def sample(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns sample `index`; see `TrainingSet`."""
-        item, rng = _choose(index, len(self.pairs), self.seed)
+        item, rng = choose(index, len(self.pairs), self.seed)
         image, mask = self._cache.get(self.pairs[item])
         image, mask = _crop_and_flip(image, mask, self.size, rng)
         spec = random_degradation(rng, self.recipe.degradations)

@@ -1,1 +1,29 @@
-"""MaLP: proactive manipulation localization for Keras 3 (not implemented yet)."""
+"""MaLP for Keras 3: photographs protected by a learned template, which shows what was changed.
+
+- `malp` builds the template set with the networks that inspection needs, `from_preset` loads
+  trained ones;
+- `malp_localizer`, `vit_branch` and `fakeness_classifier` are its parts as ordinary models;
+- `layers`, `losses` and `training` serve training and fine-tuning.
+"""
+
+from malp_keras import layers, losses, training
+from malp_keras.classifier import fakeness_classifier
+from malp_keras.localizer import malp_localizer
+from malp_keras.malp import MaLP, malp
+from malp_keras.presets import from_preset, list_presets, read_card, save_preset
+from malp_keras.vit import vit_branch
+
+__all__ = [
+    "MaLP",
+    "fakeness_classifier",
+    "from_preset",
+    "layers",
+    "list_presets",
+    "losses",
+    "malp",
+    "malp_localizer",
+    "read_card",
+    "save_preset",
+    "training",
+    "vit_branch",
+]

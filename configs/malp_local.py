@@ -1,0 +1,62 @@
+"""MaLP for local edits of any photograph: one template, at 38.2 dB, inspected at 256 pixels.
+
+    python train.py malp --config configs/malp_local.py --data PHOTOGRAPHS/train \
+        --val-data PHOTOGRAPHS/val --out runs/malp_local
+
+Copy-move, pixelation, stickers and the patch-copying inpainter are left out of training, to
+measure how well edits of unseen kinds are found.
+"""
+
+from configs.malp import MaLPExperiment
+from datasets.protected import ProtectionRecipe
+from malp_keras.losses import LossWeights
+
+experiment = MaLPExperiment(
+    recipe=ProtectionRecipe(
+        size=256,
+        manipulations={
+            "splice": 3.0,
+            "blur_region": 1.0,
+            "colour": 1.0,
+            "text": 1.0,
+            "erase": 1.0,
+            "telea": 0.5,
+            "ns": 0.5,
+        },
+        # Most photographs are larger than what inspects them.
+        sides=(256, 256, 256, 384, 512),
+        harmless_share=0.6,
+    ),
+    model={
+        # 127.5 * 0.0243 = 3.1 levels, 38.3 dB with the rounding.
+        "strength": 0.0243,
+        "normalize": True,
+        "filters": 24,
+        "stride": 2,
+        "matched": True,
+        "classifier_filters": 16,
+        "classifier_pool": 4,
+    },
+    loss=LossWeights(
+        # The strength is fixed; what the template may look like is left to JPEG and the encoder.
+        template_magnitude=0.0,
+        template_low_frequency=0.0,
+        cnn_squared_error=0.0,
+        cnn_cosine=1.0,
+        cnn_ssim=0.0,
+        cnn_segmentation=10.0,
+        vit_squared_error=0.0,
+        vit_cosine=0.2,
+        vit_ssim=0.0,
+        vit_segmentation=2.0,
+        recovery_real=5.0,
+        recovery_fake=1.0,
+        classifier_real=1.0,
+        classifier_fake=1.0,
+    ),
+    exact_mask=True,
+    learning_rate=2e-3,
+    batch_size=6,
+    epochs=20,
+    steps_per_epoch=150,
+)

@@ -1,0 +1,7 @@
+"""Custom layers of MaLP."""
+
+from malp_keras.layers.position_embedding import PositionEmbedding
+from malp_keras.layers.template_agreement import TemplateAgreement
+from malp_keras.layers.template_layer import TemplateLayer
+
+__all__ = ["PositionEmbedding", "TemplateAgreement", "TemplateLayer"]

@@ -1,0 +1,89 @@
+"""The encryption module: a set of learnable templates, one added to each picture (eq. 6)."""
+
+import keras
+from keras import ops
+
+HALF_RANGE = 127.5
+"""Levels of 8 bits in one unit of the paper's picture scale, [-1, 1]."""
+
+
+@keras.saving.register_keras_serializable(package="malp_keras")
+class TemplateLayer(keras.layers.Layer):
+    """Protects pictures: `T(I) = I + strength * S_i`, clipped and rounded to 8 bits.
+
+    A template is resized to the picture (bilinear) and is the same on all three colour channels.
+    Clipping and rounding, which a stored picture cannot avoid, pass gradients straight through,
+    so that the templates learn from pictures as they will be stored.
+
+    Args:
+        count: Integer, the number n of templates.
+        size: Integer, side of the square templates in pixels.
+        strength: Float, the paper's m, on its picture scale [-1, 1].
+        normalize: Whether a resized template is brought to zero mean and a root mean square of 1.
+            Then the strength alone decides the PSNR of protected pictures, whatever their size,
+            and their mean brightness stays.
+        seed: Seed of the draw of templates, or `None`.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
+
+    Call arguments:
+        images: RGB pictures, uint8 or float in [0, 255], shape `(batch, height, width, 3)`.
+        index: int32 of shape `(batch,)`, the template of each picture; drawn at random without.
+
+    Returns:
+        Protected pictures, float32, whole numbers from 0 to 255, of the same shape.
+
+    Example:
+    ```python
+    protected = malp_keras.layers.TemplateLayer(seed=0)(np.full((1, 64, 64, 3), 90, np.uint8))
+    ```
+
+    Reference: MaLP, section 3.2.1. Neither the paper nor its program clips or rounds.
+    """
+
+    def __init__(self, count=1, size=128, strength=0.3, normalize=False, seed=None, **kwargs):
+        # The sum of a picture and a weak template needs more than float16's precision.
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.count = count
+        self.size = size
+        self.strength = strength
+        self.normalize = normalize
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.templates = self.add_weight(
+            shape=(count, size, size),
+            initializer=keras.initializers.RandomUniform(0.0, 1.0, seed=seed),
+            name="templates",
+        )
+        self.built = True
+
+    def at_size(self, height, width):
+        """Returns the templates as they are added, before the strength: (count, height, width)."""
+        templates = ops.convert_to_tensor(self.templates)
+        if (height, width) != (self.size, self.size):
+            templates = ops.image.resize(
+                templates[..., None], (height, width), interpolation="bilinear", antialias=True
+            )[..., 0]
+        if not self.normalize:
+            return templates
+        templates = templates - ops.mean(templates, axis=(1, 2), keepdims=True)
+        energy = ops.mean(ops.square(templates), axis=(1, 2), keepdims=True)
+        return templates * ops.rsqrt(ops.maximum(energy, 1e-12))
+
+    def call(self, images, index=None):
+        images = ops.cast(images, "float32")
+        batch, height, width, _ = ops.shape(images)
+        if index is None:
+            index = keras.random.randint((batch,), 0, self.count, seed=self.seed_generator)
+        template = ops.take(self.at_size(height, width), index, axis=0)[..., None]
+        protected = images + HALF_RANGE * self.strength * template
+        stored = ops.round(ops.clip(protected, 0.0, 255.0))
+        return protected + ops.stop_gradient(stored - protected)
+
+    def compute_output_shape(self, images_shape, index_shape=None):
+        return images_shape
+
+    def get_config(self):
+        config = super().get_config()
+        for name in ("count", "size", "strength", "normalize", "seed"):
+            config[name] = getattr(self, name)
+        return config

@@ -1,0 +1,132 @@
+"""MaLP: what protects pictures and later finds what was changed in them (Fig. 2)."""
+
+import keras
+from keras import ops
+
+from malp_keras.classifier import fakeness_classifier
+from malp_keras.layers import TemplateLayer
+from malp_keras.localizer import malp_localizer
+from malp_keras.losses import cosine_similarity
+
+_PARTS = ("template_layer", "localizer", "classifier")
+
+
+@keras.saving.register_keras_serializable(package="malp_keras")
+class MaLP(keras.Model):
+    """The template set, the shallow CNN and the classifier: all that inference needs.
+
+    `template_layer` protects pictures; the call inspects them. Build one with `malp`, or load one
+    with `from_preset`.
+
+    Args:
+        size: Integer, side in pixels of the pictures it is trained for. Pictures are scaled to
+            `size` x `size` for inspection; other sizes work as well as the template survives.
+        template_layer: `TemplateLayer`.
+        localizer: `keras.Model` as `malp_localizer` builds it.
+        classifier: `keras.Model` as `fakeness_classifier` builds it.
+        **kwargs: Arguments of `keras.Model`.
+
+    Call arguments:
+        images: RGB pictures, uint8 or float in [0, 255], shape `(batch, height, width, 3)`.
+
+    Returns:
+        Float32 tensors by name: `map`, the fakeness map, `(batch, height, width, 1)` in [0, 1];
+        `template`, the recovered template, same shape; `cosines`, of the recovered template with
+        each of the set, `(batch, count)`; `cosine`, the largest of them, `(batch,)`; `logit`,
+        `(batch,)`, above 0 for manipulated pictures.
+
+    Example:
+    ```python
+    model = malp_keras.malp()
+    fakeness = model(np.zeros((1, 128, 128, 3), np.uint8))["map"]
+    ```
+
+    Reference: MaLP, section 3.2.
+    """
+
+    def __init__(self, size, template_layer, localizer, classifier, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+        self.template_layer = template_layer
+        self.localizer = localizer
+        self.classifier = classifier
+        # As its parts are.
+        self.built = True
+
+    def call(self, images, training=False):
+        images = ops.cast(images, "float32")
+        batch, height, width, _ = ops.shape(images)
+        known = self.template_layer.at_size(height, width)
+        templates = ops.broadcast_to(
+            ops.transpose(known, (1, 2, 0))[None], (batch, height, width, known.shape[0])
+        )
+        # Templates learn through the pictures that carry them, not through the inspection.
+        outputs = self.localizer(
+            {"image": images, "templates": ops.stop_gradient(templates)}, training=training
+        )
+        cosines = ops.stack(
+            [
+                cosine_similarity(outputs["template"], template[None, :, :, None])
+                for template in ops.unstack(known, self.template_layer.count)
+            ],
+            axis=-1,
+        )
+        cosine = ops.max(cosines, axis=-1)
+        authentic, manipulated = ops.unstack(
+            self.classifier(outputs["map"], training=training), 2, axis=-1
+        )
+        # Eq. (10): the mean of the classifier's logit and the template's cosine, which speaks for
+        # an authentic picture.
+        logit = (manipulated - authentic - cosine) / 2
+        return {**outputs, "cosines": cosines, "cosine": cosine, "logit": logit}
+
+    def get_config(self):
+        parts = {key: keras.saving.serialize_keras_object(getattr(self, key)) for key in _PARTS}
+        return {"size": self.size, "name": self.name, **parts}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in _PARTS}
+        return cls(**{**config, **parts})
+
+
+def malp(
+    size=128,
+    count=1,
+    strength=0.3,
+    normalize=False,
+    filters=64,
+    stride=1,
+    matched=False,
+    classifier_filters=64,
+    classifier_pool=1,
+    seed=None,
+):
+    """Builds MaLP; the defaults are the paper's.
+
+    Args:
+        size: Integer, side of the pictures in pixels.
+        count: Integer, number of templates; see `TemplateLayer`.
+        strength: Float, the paper's m; see `TemplateLayer`.
+        normalize: See `TemplateLayer`.
+        filters: See `malp_localizer`.
+        stride: See `malp_localizer`.
+        matched: See `malp_localizer`.
+        classifier_filters: See `fakeness_classifier`.
+        classifier_pool: See `fakeness_classifier`.
+        seed: Seed of the templates, or `None`.
+
+    Returns:
+        `MaLP`.
+
+    Example:
+    ```python
+    model = malp_keras.malp(count=3, seed=0)
+    ```
+    """
+    template_layer = TemplateLayer(
+        count, strength=strength, normalize=normalize, seed=seed, name="template_layer"
+    )
+    localizer = malp_localizer(count, filters, stride, matched)
+    classifier = fakeness_classifier(classifier_filters, classifier_pool)
+    return MaLP(size, template_layer, localizer, classifier)

@@ -1,0 +1,14 @@
+"""The trained weights of MaLP that this package ships."""
+
+from pathlib import Path
+
+from irl_keras.presets import PresetStore, save_preset
+from malp_keras.malp import malp
+
+__all__ = ["from_preset", "list_presets", "read_card", "save_preset"]
+
+_SHIPPED = PresetStore(Path(__file__).parent / "weights", {"malp": malp})
+
+from_preset = _SHIPPED.load
+read_card = _SHIPPED.card
+list_presets = _SHIPPED.names

@@ -1,0 +1,229 @@
+"""Trains MaLP; the command line is `python train.py malp`."""
+
+import dataclasses
+import json
+import runpy
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from configs.malp import MaLPExperiment
+from datasets.manipulations import MANIPULATIONS
+from datasets.protected import ProtectedBatches
+from datasets.sources import bundled_photographs, list_photographs
+from irl_keras.callbacks import (
+    BestCheckpoint,
+    EpochBackup,
+    save_model_atomically,
+    tensorboard,
+    trim_csv_log,
+)
+from irl_keras.metrics import localization_scores
+from irl_keras.optimizers import AdamByPart
+from malp_keras import malp, vit_branch
+from malp_keras.training import MaLPTraining
+from training_records import check_same_experiment, write_record
+
+MONITOR = "val_F1"
+VALIDATION_BATCHES = 8
+
+
+def add_parser(systems):
+    """Adds the subcommand `malp` to the command line of train.py."""
+    parser = systems.add_parser("malp", help="train MaLP")
+    parser.add_argument("--config", default="configs/malp_local.py", help="experiment file")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        help="folders of photographs; the bundled training photographs without it",
+    )
+    parser.add_argument(
+        "--val-data",
+        type=Path,
+        nargs="+",
+        help="photographs to validate on; the bundled test photographs without it",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder; resumes what is there")
+    parser.add_argument("--epochs", type=int, help="instead of the experiment's")
+    parser.add_argument("--steps-per-epoch", type=int, help="instead of the experiment's")
+    parser.add_argument("--batch-size", type=int, help="instead of the experiment's")
+    parser.add_argument("--mixed-precision", choices=["mixed_bfloat16", "mixed_float16"])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.set_defaults(run=train_malp)
+
+
+def train_malp(args):
+    """Trains what the config file defines."""
+    train_experiment(read_experiment(args), args)
+
+
+def train_experiment(experiment, args):
+    """Trains MaLP in `args.out`, from where an earlier run of the same command stopped.
+
+    Args:
+        experiment: The `MaLPExperiment`.
+        args: `data`, `val_data`, `out`, `mixed_precision` and `seed` of the command line.
+
+    Returns:
+        The trained `MaLPTraining`.
+
+    Raises:
+        ValueError: If the folder holds another experiment, or the training diverged; and as the
+            readers of data.
+        OSError: If something cannot be read or written.
+    """
+    record = experiment_record(experiment, args)
+    check_same_experiment(args.out / "experiment.json", record)
+    keras.utils.set_random_seed(args.seed)
+    if args.mixed_precision:
+        keras.config.set_dtype_policy(args.mixed_precision)
+    photographs = read_folders(args.data, "train")
+    held_out = read_folders(args.val_data, "test")
+
+    backup = EpochBackup(args.out / "backup")
+    epochs_done, checkpoint = backup.latest() or (0, None)
+    model = keras.models.load_model(checkpoint) if checkpoint else start_model(experiment, args)
+    write_record(args.out / "experiment.json", record)
+
+    log = args.out / "log.csv"
+    rows = trim_csv_log(log, epochs_done)
+    steps = experiment.steps_per_epoch
+    model.fit(
+        batches(photographs, experiment, model.malp, args.seed, epochs_done * steps),
+        initial_epoch=epochs_done,
+        epochs=experiment.epochs,
+        steps_per_epoch=steps,
+        shuffle=False,  # samples come in their own random order
+        verbose=2,
+        callbacks=[
+            keras.callbacks.TerminateOnNaN(),
+            Validation(held_out, experiment, args.seed + 1),
+            keras.callbacks.CSVLogger(log, append=True),
+            *tensorboard(args.out / "tensorboard"),
+            BestCheckpoint(
+                args.out / "best.keras",
+                MONITOR,
+                best=max((float(row[MONITOR]) for row in rows), default=-np.inf),
+            ),
+            # Last: an epoch counts as done when everything else of it is written.
+            backup,
+        ],
+    )
+    if model.stop_training:
+        raise ValueError(f"the loss became infinite or not a number; see {log}")
+    save_model_atomically(model, args.out / "last.keras")
+    return model
+
+
+def read_experiment(args):
+    """The experiment of the config file, with the command line's changes."""
+    if not Path(args.config).is_file():
+        raise ValueError(f"{args.config}: no such config file; see configs/")
+    experiment = runpy.run_path(args.config).get("experiment")
+    if not isinstance(experiment, MaLPExperiment):
+        raise ValueError(f"{args.config}: does not define `experiment`, a MaLPExperiment")
+    names = ("batch_size", "epochs", "steps_per_epoch")
+    changes = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return dataclasses.replace(experiment, **changes)
+
+
+def experiment_record(experiment, args):
+    """What is trained on what, as JSON holds it."""
+    definition = dataclasses.asdict(experiment)
+    del definition["card"]
+    record = {
+        "experiment": definition,
+        "data": [str(folder) for folder in args.data or []],
+        "val_data": [str(folder) for folder in args.val_data or []],
+        "mixed_precision": args.mixed_precision,
+        "seed": args.seed,
+    }
+    return json.loads(json.dumps(record))
+
+
+def read_folders(folders, part):
+    """The photographs of all folders, or the bundled ones."""
+    if folders is None:
+        return bundled_photographs(part)
+    return [path for folder in folders for path in list_photographs(folder)]
+
+
+def batches(photographs, experiment, model, seed, first_batch=0):
+    """Batches protected with the templates that a `MaLP` has at the time."""
+
+    def protect(images, index):
+        return np.asarray(keras.ops.convert_to_numpy(model.template_layer(images, index)), "uint8")
+
+    return ProtectedBatches(
+        photographs,
+        experiment.recipe,
+        MANIPULATIONS,
+        protect,
+        experiment.batch_size,
+        seed,
+        first_batch,
+    )
+
+
+def start_model(experiment, args):
+    """A new training model, compiled."""
+    recipe = experiment.recipe
+    model = MaLPTraining(
+        malp(recipe.size, recipe.templates, seed=args.seed, **experiment.model),
+        None if experiment.vit is None else vit_branch(recipe.size, **experiment.vit),
+        experiment.loss,
+        experiment.exact_mask,
+    )
+    steps = experiment.epochs * experiment.steps_per_epoch
+    warmup = min(experiment.warmup_steps, steps // 2)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        steps - warmup,
+        alpha=0.01,
+        warmup_target=experiment.learning_rate,
+        warmup_steps=warmup,
+    )
+    # XLA's convolutions are several times slower than oneDNN's on a CPU.
+    jit_compile = keras.config.backend() == "jax"
+    model.compile(AdamByPart(rate, experiment.factors, clipnorm=1.0), jit_compile=jit_compile)
+    return model
+
+
+class Validation(keras.callbacks.Callback):
+    """Adds `val_F1` and `val_accuracy` of held-out photographs to the logs of each epoch.
+
+    The pictures are protected with the templates of the time, so they cannot be made beforehand.
+
+    Args:
+        photographs: Paths of untouched photographs.
+        experiment: The `MaLPExperiment`.
+        seed: Of the manipulations, the same in every epoch.
+    """
+
+    def __init__(self, photographs, experiment, seed):
+        super().__init__()
+        self.photographs = photographs
+        self.experiment = experiment
+        self.seed = seed
+
+    def on_epoch_end(self, epoch, logs=None):
+        malp = self.model.malp
+        source = batches(self.photographs, self.experiment, malp, self.seed)
+        scores, right = [], []
+        for number in range(VALIDATION_BATCHES):
+            (batch,) = source.make(number)
+            authentic, manipulated = (malp(batch[k]) for k in ("protected", "manipulated"))
+            right += [
+                *(np.asarray(authentic["logit"]) < 0),
+                *(np.asarray(manipulated["logit"]) >= 0),
+            ]
+            maps = np.asarray(manipulated["map"])[..., 0]
+            scores += [
+                localization_scores(fakeness, mask)["F1"]
+                for fakeness, mask in zip(maps, batch["mask"][..., 0], strict=True)
+                if mask.any()
+            ]
+        logs["val_F1"] = float(np.mean(scores)) if scores else 0.0
+        logs["val_accuracy"] = float(np.mean(right))
