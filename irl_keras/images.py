@@ -15,20 +15,25 @@ prediction see the same pixels:
 Files are refused, with their path and a remedy, when they are empty, cut short, not a picture,
 larger than `MAX_PIXELS` (found from the header, before anything is decoded) or larger than
 `MAX_FILE_BYTES`.
+
+`decode_with_metadata` also gives what a changed copy of the picture must keep: `Metadata`.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
+from PIL.ExifTags import IFD
 
 from irl_keras.files import write_atomically
 
@@ -52,8 +57,38 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_STRUCTURE = {
+    *range(254, 270),  # sizes, compression, colour space
+    *(273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325),  # strips, tiles, palette
+    *range(330, 348),  # further pictures in the file, samples, JPEG tables
+    *range(512, 522),
+    *range(529, 533),
+    *(700, 34377, 34675, 37724),  # XMP, Photoshop's data with its thumbnail, ICC profile
+} - {269}
+"""Tags of TIFF's first directory that describe its pixels, which in EXIF would be wrong."""
+_EXIF_SIZE = (0xA002, 0xA003)
+_XMP_ORIENTATION = re.compile(
+    rb'\s*tiff:Orientation="[0-9]"|<tiff:Orientation>[0-9]</tiff:Orientation>'
+)
 _BAND_PIXELS = 4_000_000
 _warnings_lock = threading.Lock()
+
+
+class Metadata(NamedTuple):
+    """What a picture file says besides the pixels; empty bytes for what it does not have.
+
+    Attributes:
+        exif: EXIF block, as for an upright picture: without the orientation, the size and the
+            thumbnail, which would show the picture before a change.
+        icc_profile: ICC profile, if it is one of RGB colours.
+        xmp: XMP packet without the orientation.
+        conversions: What reading changed or left out, in words.
+    """
+
+    exif: bytes = b""
+    icc_profile: bytes = b""
+    xmp: bytes = b""
+    conversions: tuple[str, ...] = ()
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:
@@ -89,6 +124,26 @@ def decode_image(data: bytes, name: str | os.PathLike) -> np.ndarray:
         ValueError: The data is empty, cut short, not a picture or too large.
     """
     return _decode(data, name, _rgb, channels=(3,))
+
+
+def decode_with_metadata(data: bytes, name: str | os.PathLike) -> tuple[np.ndarray, Metadata]:
+    """Decodes the bytes of a picture file, and reads what a changed copy of it must keep.
+
+    Args:
+        data: Content of the file.
+        name: Path or name for error messages.
+
+    Returns:
+        uint8 array (height, width, 3) as `decode_image` gives it, and the metadata.
+
+    Raises:
+        ValueError: The data is empty, cut short, not a picture or too large.
+    """
+    found: list[Metadata] = []
+    image = _decode(
+        data, name, _rgb, channels=(3,), look=lambda *seen: found.append(_metadata(*seen))
+    )
+    return image, found[0]
 
 
 def read_mask(path: str | os.PathLike) -> np.ndarray:
@@ -161,11 +216,12 @@ def write_png(path: str | os.PathLike, array: np.ndarray) -> None:
     write_atomically(path, _encode(path, array, "PNG"))
 
 
-def encode_png(array: np.ndarray) -> bytes:
-    """Encodes a picture as `write_png` does, for formats that hold several.
+def encode_png(array: np.ndarray, metadata: Metadata | None = None) -> bytes:
+    """Encodes a picture as `write_png` does, for formats that hold several, or with metadata.
 
     Args:
         array: uint8 (height, width) or (height, width, 3) RGB.
+        metadata: What the file holds besides.
 
     Returns:
         The content of a PNG file.
@@ -173,7 +229,25 @@ def encode_png(array: np.ndarray) -> bytes:
     Raises:
         ValueError: The array has another dtype or shape.
     """
-    return _encode("PNG", array, "PNG")
+    return _encode("PNG", array, "PNG", metadata)
+
+
+def encode_jpeg(array: np.ndarray, quality: int, metadata: Metadata | None = None) -> bytes:
+    """Encodes a picture as `write_jpeg` does, with metadata.
+
+    Args:
+        array: uint8 (height, width) or (height, width, 3) RGB, sides of at most 65,500 pixels.
+        quality: 1 to 100.
+        metadata: What the file holds besides, at most 64 KiB each of EXIF and XMP.
+
+    Returns:
+        The content of a JPEG file.
+
+    Raises:
+        ValueError: The array has another dtype or shape, or the metadata is too long for JPEG.
+        OSError: A side is too long for JPEG.
+    """
+    return _encode("JPEG", array, "JPEG", metadata, quality=quality, subsampling=0)
 
 
 def write_jpeg(path: str | os.PathLike, array: np.ndarray, quality: int = 95) -> None:
@@ -191,12 +265,25 @@ def write_jpeg(path: str | os.PathLike, array: np.ndarray, quality: int = 95) ->
     write_atomically(path, _encode(path, array, "JPEG", quality=quality, subsampling=0))
 
 
-def _encode(path: str | os.PathLike, array: np.ndarray, file_format: str, **options: int) -> bytes:
+def _encode(
+    path: str | os.PathLike,
+    array: np.ndarray,
+    file_format: str,
+    metadata: Metadata | None = None,
+    **options: object,
+) -> bytes:
     if array.dtype != np.uint8 or not (array.ndim == 2 or array.shape[2:] == (3,)):
         raise ValueError(
             f"{path}: a picture to write must be uint8 (H, W) or (H, W, 3), "
             f"not {array.dtype} {array.shape}"
         )
+    if metadata:
+        options |= {"exif": metadata.exif, "icc_profile": metadata.icc_profile}
+    if metadata and metadata.xmp and file_format == "PNG":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", metadata.xmp)
+    elif metadata:
+        options["xmp"] = metadata.xmp
     file = io.BytesIO()
     try:
         Image.fromarray(np.ascontiguousarray(array)).save(file, file_format, **options)
@@ -210,8 +297,13 @@ def _decode(
     name: str | os.PathLike,
     convert: Callable[[Image.Image], np.ndarray],
     channels: tuple[int, ...],
+    look: Callable[[Image.Image, bool], None] | None = None,
 ) -> np.ndarray:
-    """Decodes and turns a picture, and converts it in bands of rows to keep copies small."""
+    """Decodes and turns a picture, and converts it in bands of rows to keep copies small.
+
+    `look` is shown the picture before it is turned, and told whether Pillow has cut it from 16
+    bits to 8.
+    """
     if not data:
         raise ValueError(f"{name}: is empty; copy or download it again")
     try:
@@ -219,8 +311,12 @@ def _decode(
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise Image.DecompressionBombError
+            is_cut = ";16" in str(image.tile) and not image.mode.startswith("I")
             image.load()
-            image = _upright(image)
+            turn = _turn(image)
+            if look:
+                look(image, is_cut)
+            image = image if turn is None else image.transpose(turn)
             image.info.pop("transparency", None)  # a palette's alpha, of which Pillow would warn
             width, height = image.size
             result = np.empty((height, width, *channels), np.uint8)
@@ -252,12 +348,58 @@ def _open(data: bytes) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=_FORMATS)
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What makes a picture upright."""
     try:
-        method = _UPRIGHT.get(image.getexif().get(_ORIENTATION))
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION))
     except Exception:  # damaged metadata must not hide a sound picture
-        method = None
-    return image if method is None else image.transpose(method)
+        return None
+
+
+def _metadata(image: Image.Image, is_cut: bool) -> Metadata:
+    conversions = _conversions(image, is_cut)
+    try:
+        exif = _exif_of_upright(image)
+    except Exception:  # damaged metadata must not hide a sound picture
+        exif = b""
+        conversions.append("EXIF left out, for it is damaged")
+    profile = image.info.get("icc_profile") or b""
+    if profile and profile[16:20] != b"RGB ":
+        profile = b""
+        conversions.append("ICC profile left out, for it is not one of RGB colours")
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    xmp = _XMP_ORIENTATION.sub(b"", xmp.encode() if isinstance(xmp, str) else xmp)
+    return Metadata(exif, profile, xmp, tuple(conversions))
+
+
+def _conversions(image: Image.Image, is_cut: bool) -> list[str]:
+    """What becomes of a picture on its way to 8-bit RGB, as the top of this module says."""
+    is_grey = image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
+    found = []
+    if is_cut or image.mode.startswith("I"):
+        found.append("16 bits reduced to 8")
+    if image.mode == "F":
+        found.append("floating point reduced to 8 bits")
+    if image.mode == "P":
+        found.append("palette replaced by its colours")
+    elif image.mode not in ("RGB", "RGBA", "RGBa", "RGBX"):
+        found.append(f"{'greyscale' if is_grey else image.mode} stored as RGB")
+    if image.has_transparency_data:
+        found.append("transparency left out")
+    if _turn(image) is not None:
+        found.append("turned upright")
+    if getattr(image, "n_frames", 1) > 1:
+        found.append(f"first of {image.n_frames} pictures taken")
+    return found
+
+
+def _exif_of_upright(image: Image.Image) -> bytes:
+    exif = image.getexif()
+    for tag in [tag for tag in exif if tag in _STRUCTURE or tag == _ORIENTATION]:
+        del exif[tag]
+    for tag in _EXIF_SIZE:
+        exif.get_ifd(IFD.Exif).pop(tag, None)
+    return exif.tobytes() if len(exif) else b""
 
 
 def _rgb(band: Image.Image) -> np.ndarray:

@@ -279,3 +279,109 @@ def test_writing_is_strict_and_leaves_nothing_behind(tmp_path):
     assert path.read_bytes() == before and os.listdir(path.parent) == ["picture.jpg"]
     images.write_jpeg(path, pixels, quality=10)
     assert len(path.read_bytes()) < len(before)
+
+
+# --- metadata ---------------------------------------------------------------------------------
+
+
+def full_exif(orientation=6):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010F] = "Maker"
+    exif[0x8298] = "(c) Somebody"
+    exif.get_ifd(0x8769).update({0x829A: 0.5, 0xA002: 40, 0xA003: 20})
+    exif.get_ifd(0x8825)[1] = "N"
+    return exif
+
+
+def profile(space=b"RGB "):
+    return bytes(16) + space + bytes(108)
+
+
+XMP = b'<x:xmpmeta><d tiff:Orientation="6" rights="mine"/><tiff:Orientation>6</tiff:Orientation>'
+
+
+def kept(content):
+    with Image.open(io.BytesIO(content)) as image:
+        exif = image.getexif()
+        xmp = image.info.get("xmp") or b""
+        return exif, image.info.get("icc_profile"), xmp, image.size
+
+
+@pytest.mark.parametrize("source", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_metadata_survives_without_orientation_size_and_structure(source):
+    options = {"xmp": XMP} if source in ("JPEG", "WEBP") else {}
+    data = encoded(
+        Image.new("RGB", (40, 20), "red"),
+        source,
+        exif=full_exif(),
+        icc_profile=profile(),
+        **options,
+    )
+    image, metadata = images.decode_with_metadata(data, "a")
+    np.testing.assert_array_equal(image, images.decode_image(data, "a"))
+    told = () if source == "TIFF" else ("turned upright",)  # Pillow turns TIFF by itself
+    assert image.shape == (40, 20, 3) and metadata.conversions == told
+    encodings = images.encode_png(image, metadata), images.encode_jpeg(image, 90, metadata)
+    for content in encodings:
+        exif, icc, xmp, size = kept(content)
+        assert size == (20, 40) and icc == profile()
+        assert set(exif) == {0x010F, 0x8298, 0x8769, 0x8825}
+        assert exif[0x8298] == "(c) Somebody" and exif.get_ifd(0x8825)[1] == "N"
+        assert set(exif.get_ifd(0x8769)) == {0x829A}
+        if options:
+            assert b'rights="mine"' in xmp and b"Orientation" not in xmp
+        assert images.decode_image(content, "b").shape == (40, 20, 3)  # not turned again
+    np.testing.assert_array_equal(images.decode_image(encodings[0], "b"), image)
+
+
+def test_thumbnails_are_left_out():
+    thumbnail = encoded(Image.new("RGB", (8, 8), "blue"), "JPEG")
+    entries = [(0x0201, 4, 1, 38), (0x0202, 4, 1, len(thumbnail))]
+    second = struct.pack("<H", 2) + b"".join(struct.pack("<HHII", *e) for e in entries) + bytes(4)
+    block = b"Exif\0\0II*\0" + struct.pack("<IHI", 8, 0, 14)
+    data = encoded(Image.new("RGB", (40, 20)), "JPEG", exif=block + second.ljust(24) + thumbnail)
+    assert thumbnail in data
+    image, metadata = images.decode_with_metadata(data, "a")
+    assert thumbnail[:20] not in images.encode_png(image, metadata)
+
+
+def test_conversions_are_told():
+    pixels = np.arange(64, dtype=np.uint16).reshape(8, 8) * 999
+
+    def conversions(image, file_format="PNG", **options):
+        data = image if isinstance(image, bytes) else encoded(image, file_format, **options)
+        return images.decode_with_metadata(data, "a")[1].conversions
+
+    assert conversions(Image.new("RGB", (8, 8))) == ()
+    assert conversions(Image.new("L", (8, 8))) == ("greyscale stored as RGB",)
+    assert conversions(Image.new("RGBA", (8, 8))) == ("transparency left out",)
+    assert conversions(Image.new("P", (8, 8)), transparency=0) == (
+        "palette replaced by its colours",
+        "transparency left out",
+    )
+    grey = "16 bits reduced to 8", "greyscale stored as RGB"
+    assert conversions(Image.fromarray(pixels)) == grey
+    colour = cv2.imencode(".png", np.dstack([pixels] * 3))[1].tobytes()
+    assert conversions(colour) == ("16 bits reduced to 8",)
+    assert conversions(Image.new("CMYK", (8, 8)), "JPEG", icc_profile=profile(b"CMYK")) == (
+        "CMYK stored as RGB",
+        "ICC profile left out, for it is not one of RGB colours",
+    )
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    assert conversions(frames[0], "TIFF", save_all=True, append_images=frames[1:]) == (
+        "first of 2 pictures taken",
+    )
+
+
+def test_damaged_metadata_is_left_out():
+    data = encoded(Image.new("RGB", (40, 20)), "JPEG", exif=b"Exif\0\0II*\0\xff\xff")
+    image, metadata = images.decode_with_metadata(data, "a")
+    assert image.shape == (20, 40, 3) and metadata.exif == b""
+    images.encode_png(image, metadata)
+
+
+def test_metadata_too_long_for_jpeg_is_an_error():
+    image, metadata = np.zeros((8, 8, 3), np.uint8), images.Metadata(exif=bytes(70_000))
+    with pytest.raises(ValueError, match="EXIF data is too long"):
+        images.encode_jpeg(image, 90, metadata)
