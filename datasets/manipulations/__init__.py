@@ -5,9 +5,11 @@ that a detector must not call manipulation. What other programs or networks do t
 by the functions of `datasets.manipulations.foreign`.
 """
 
+from datasets.inpainting import INPAINTERS
 from datasets.manipulations.base import FAMILIES, Manipulated, Manipulation, PictureEdit
 from datasets.manipulations.drawn import sticker, text
 from datasets.manipulations.harmless import HARMLESS, harmless
+from datasets.manipulations.inpainted import Inpainted
 from datasets.manipulations.local import Splice, blur_region, colour, copy_move, erase, pixelate
 
 __all__ = ["FAMILIES", "HARMLESS", "MANIPULATIONS", "Manipulated", "Manipulation", "harmless"]
@@ -25,5 +27,6 @@ _EDITS = {
 MANIPULATIONS: dict[str, Manipulation] = {
     "splice": Splice(),
     **{name: PictureEdit(name, "local", edit) for name, edit in _EDITS.items()},
+    **{name: Inpainted(name) for name in INPAINTERS},
 }
 """Every manipulation that is ready to use, by name."""

@@ -18,6 +18,10 @@ _WORDS = (
     "STOP", "Love", "Breaking", "50 %", "Best of", "Official", "OK!", "Top 10", "Good day",
 )  # fmt: skip
 _MIN_TEXT_SHARE = 0.03
+_MAX_TEXT_SHARE = 0.24
+"""Of the rectangle around text; a banner's margins come on top."""
+
+_MIN_LINE = 1 / 8
 _MIN_CONTRAST = 60
 
 
@@ -39,11 +43,12 @@ def _paint_beside(other: tuple, rng: np.random.Generator) -> tuple[int, int, int
 
 
 def text(image: np.ndarray, seed: int) -> Manipulated:
-    """Writes one to three lines of bold letters, over half to nearly all of the width.
+    """Writes one to three lines of bold letters, up to nine tenths of the width.
 
     Half of the texts are turned by up to 15 degrees, half have an outline of 1 to 3 pixels (at
-    256). A third are on a banner, of which 0 to 25 % of the picture shines through, and so are
-    letters that would cover less than 3 % of the picture.
+    256). A third are on a banner, through which 0 to 25 % of the picture shines, and so are all
+    letters that would cover less than 3 % of the picture, or whose lines are lower than an
+    eighth of its shorter side (the strokes would be thin).
 
     Args:
         image: RGB picture, uint8 (H, W, 3).
@@ -53,13 +58,14 @@ def text(image: np.ndarray, seed: int) -> Manipulated:
         The picture and the mask of the letters, or of the banner.
     """
     rng = choices(seed)
-    letters, corners = _letters(*image.shape[:2], rng)
+    letters, corners, line = _letters(*image.shape[:2], rng)
     outlined = letters
     if rng.random() < 0.5:
         side = 2 * max(round(rng.uniform(1, 3) * scale(image)), 1) + 1
         ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
         outlined = cv2.dilate(letters, ellipse)
-    banner = rng.random() < 1 / 3 or (outlined > 127).mean() < _MIN_TEXT_SHARE
+    thin = line < _MIN_LINE * min(image.shape[:2]) or (outlined > 127).mean() < _MIN_TEXT_SHARE
+    banner = rng.random() < 1 / 3 or thin
     opacity = rng.uniform(0.75, 1.0)
     edge_colour = paint(rng)
     if banner:
@@ -77,31 +83,37 @@ def text(image: np.ndarray, seed: int) -> Manipulated:
     return mix(image, content, alpha)
 
 
-def _letters(height: int, width: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Draws text: its opacity, uint8 (height, width), and the four corners (x, y) around it."""
+def _letters(
+    height: int, width: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Draws text: opacity, uint8 (height, width), the corners (x, y) around it, a line's height."""
     count = int(rng.integers(1, 3, endpoint=True))
     lines = [" ".join(rng.choice(_WORDS, rng.integers(1, 3))) for _ in range(count)]
     font = cv2.FONT_HERSHEY_DUPLEX | (cv2.FONT_ITALIC if rng.random() < 0.25 else 0)
     weight = int(rng.integers(6, 10, endpoint=True))
     sizes = [cv2.getTextSize(line, font, 1.0, weight)[0] for line in lines]
-    factor = rng.uniform(0.5, 0.9) * width / max(size[0] for size in sizes)
     line_height = 1.25 * max(size[1] for size in sizes)
-    factor = min(factor, 0.55 * height / (line_height * count))
-    text_width, text_height = factor * max(size[0] for size in sizes), factor * line_height * count
+    text_width, text_height = max(size[0] for size in sizes), line_height * count
+    factor = rng.uniform(0.5, 0.9) * width / text_width
+    factor = min(factor, np.sqrt(_MAX_TEXT_SHARE * height * width / (text_width * text_height)))
+    factor = min(factor, 0.7 * height / text_height)
+    text_width, text_height, line_height = (
+        factor * length for length in (text_width, text_height, line_height)
+    )
     left = rng.uniform(0.03, 0.97) * (width - text_width)
     top = rng.uniform(0.03, 0.97) * (height - 1.2 * text_height)
     layer = np.zeros((height, width), np.uint8)
     for index, (line, size) in enumerate(zip(lines, sizes, strict=True)):
         x = left + (text_width - factor * size[0]) / 2
-        y = top + factor * line_height * (index + 0.85)
+        y = top + line_height * (index + 0.85)
         cv2.putText(layer, line, (round(x), round(y)), font, factor, 255, weight, cv2.LINE_AA)
     angle = rng.uniform(-15, 15) * (rng.random() < 0.5)
     turn = cv2.getRotationMatrix2D((left + text_width / 2, top + text_height / 2), angle, 1.0)
-    margin = 0.15 * factor * line_height
+    margin = 0.15 * line_height
     x, y = (left - margin, left + text_width + margin), (top - margin, top + 1.1 * text_height)
     corners = np.array([[x[0], y[0]], [x[1], y[0]], [x[1], y[1]], [x[0], y[1]]])
     corners = corners @ turn[:, :2].T + turn[:, 2]
-    return cv2.warpAffine(layer, turn, (width, height)), corners
+    return cv2.warpAffine(layer, turn, (width, height)), corners, line_height
 
 
 def sticker(image: np.ndarray, seed: int) -> Manipulated:
