@@ -397,8 +397,9 @@ def _exif_of_upright(image: Image.Image) -> bytes:
     exif = image.getexif()
     for tag in [tag for tag in exif if tag in _STRUCTURE or tag == _ORIENTATION]:
         del exif[tag]
-    for tag in _EXIF_SIZE:
-        exif.get_ifd(IFD.Exif).pop(tag, None)
+    if IFD.Exif in exif:
+        for tag in _EXIF_SIZE:
+            exif.get_ifd(IFD.Exif).pop(tag, None)
     return exif.tobytes() if len(exif) else b""
 
 

@@ -314,7 +314,7 @@ def test_metadata_survives_without_orientation_size_and_structure(source):
     data = encoded(
         Image.new("RGB", (40, 20), "red"),
         source,
-        exif=full_exif(),
+        exif=full_exif().tobytes(),
         icc_profile=profile(),
         **options,
     )
