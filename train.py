@@ -35,6 +35,7 @@ from irl_keras.narrowing import narrow
 from irl_keras.networks import NETWORKS
 from irl_keras.presets import from_preset, load_model_file, save_preset
 from train_inpainter import add_parser as add_inpainter_parser
+from train_malp import add_parser as add_malp_parser
 from training_records import check_same_experiment, read_record, write_record
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
@@ -72,6 +73,7 @@ def main(argv=None):
     irl.add_argument("--seed", type=int, default=0)
     irl.set_defaults(run=train_irl)
     add_inpainter_parser(systems)
+    add_malp_parser(systems)
     preset = systems.add_parser("preset", help="turn a finished training into a preset")
     preset.add_argument("--config", required=True, help="its experiment file, which has the card")
     preset.add_argument("--training", type=Path, required=True, help="its output folder")

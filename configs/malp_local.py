@@ -1,7 +1,7 @@
 """MaLP for local edits of any photograph: one template, at 38.2 dB, inspected at 256 pixels.
 
-    python train.py malp --config configs/malp_local.py --data PHOTOGRAPHS/train \
-        --val-data PHOTOGRAPHS/val --out runs/malp_local
+    python train.py malp --config configs/malp_local.py --data SCENES/train FACES/train \
+        --val-data SCENES/val FACES/val --out runs/malp_local
 
 Copy-move, pixelation, stickers and the patch-copying inpainter are left out of training, to
 measure how well edits of unseen kinds are found.
@@ -56,7 +56,7 @@ experiment = MaLPExperiment(
     ),
     exact_mask=True,
     learning_rate=2e-3,
-    batch_size=6,
-    epochs=20,
-    steps_per_epoch=150,
+    batch_size=4,
+    epochs=24,
+    steps_per_epoch=100,
 )
