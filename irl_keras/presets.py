@@ -102,9 +102,16 @@ class PresetStore:
         """
         card = self.card(name_or_folder)
         path = self._folder(name_or_folder) / WEIGHTS_FILE
-        weights = _read_weights(path, card)
-        model = self._build(path.with_name(CARD_FILE), card["architecture"])
-        _assign(model, weights, path)
+        data = path.read_bytes()
+        found = hashlib.sha256(data).hexdigest()
+        if found != card["sha256"]:
+            raise ValueError(
+                f"{path}: wrong or damaged weights: SHA-256 {found} ({len(data)} bytes), "
+                f"the model card says {card['sha256']} ({card['bytes']} bytes); "
+                "install the package or fetch the preset again"
+            )
+        model = self.build(card["architecture"], path.with_name(CARD_FILE))
+        assign_weights(model, data, path)
         return model
 
     def _folder(self, name_or_folder: str | os.PathLike) -> Path:
@@ -119,7 +126,19 @@ class PresetStore:
             f"nor a folder with {CARD_FILE}"
         )
 
-    def _build(self, path: Path, architecture: dict) -> keras.Model:
+    def build(self, architecture: Mapping[str, object], path: str | os.PathLike) -> keras.Model:
+        """Builds a network without its weights.
+
+        Args:
+            architecture: as in a model card: `name` and `arguments`.
+            path: of the file that names it, for error messages.
+
+        Returns:
+            The model, not compiled.
+
+        Raises:
+            ValueError: when there is no such architecture, or its arguments are wrong.
+        """
         try:
             builder = self.builders[architecture["name"]]
             return builder(**architecture["arguments"])
@@ -131,23 +150,22 @@ class PresetStore:
             ) from error
 
 
-def _read_weights(path: Path, card: dict) -> dict[str, np.ndarray]:
-    data = path.read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != card["sha256"]:
-        raise ValueError(
-            f"{path}: wrong or damaged weights: SHA-256 {found} ({len(data)} bytes), "
-            f"the model card says {card['sha256']} ({card['bytes']} bytes); "
-            "install the package or fetch the preset again"
-        )
+def assign_weights(model: keras.Model, data: bytes, path: str | os.PathLike) -> None:
+    """Gives a model the weights that `encode_weights` encoded.
+
+    Args:
+        model: built as the encoded one was.
+        data: what `encode_weights` returned.
+        path: of the file that holds it, for error messages.
+
+    Raises:
+        ValueError: when the weights do not fit the model.
+    """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return dict(arrays)
+            weights = dict(arrays)
     except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: not a weights file: {error}") from error
-
-
-def _assign(model: keras.Model, weights: dict[str, np.ndarray], path: Path) -> None:
     variables = _weights_by_path(model)
     missing, unknown = set(variables) - set(weights), set(weights) - set(variables)
     if missing or unknown:
@@ -202,14 +220,29 @@ def save_preset(model: keras.Model, folder: str | os.PathLike, card: Mapping[str
     architecture = card["architecture"]
     if not isinstance(architecture, Mapping) or set(architecture) != {"name", "arguments"}:
         raise ValueError(f"{folder}: architecture must have name and arguments: {architecture}")
-    file = io.BytesIO()
-    variables = sorted(_weights_by_path(model).items())
-    np.savez(file, **{path: _half(path, variable) for path, variable in variables})
-    data = file.getvalue()
+    data = encode_weights(model)
     card = {**card, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     write_atomically(Path(folder) / WEIGHTS_FILE, data)
     write_json(Path(folder) / CARD_FILE, card)
     return card
+
+
+def encode_weights(model: keras.Model) -> bytes:
+    """Encodes the weights of a model by variable path, in float16; equal weights, equal bytes.
+
+    Args:
+        model: any; its variables' paths must differ.
+
+    Returns:
+        The content of an `.npz` file.
+
+    Raises:
+        ValueError: when a weight is too large for float16, or two have the same path.
+    """
+    file = io.BytesIO()
+    variables = sorted(_weights_by_path(model).items())
+    np.savez(file, **{path: _half(path, variable) for path, variable in variables})
+    return file.getvalue()
 
 
 def _half(path: str, variable: keras.Variable) -> np.ndarray:
