@@ -83,8 +83,8 @@ def find_pairs(folder: str | os.PathLike) -> list[Pair]:
         both = " and ".join(f"{pictures}/ + {masks}/" for pictures, masks in layouts)
         raise ValueError(f"{root}: has {both}; move all but one folder of pictures elsewhere")
     pictures_folder, masks_folder = (root / name for name in layouts[0])
-    pictures = _by_name(pictures_folder, list_photographs(pictures_folder))
-    masks = _by_name(masks_folder, find_pictures(masks_folder))
+    pictures = files_by_name(pictures_folder, list_photographs(pictures_folder))
+    masks = files_by_name(masks_folder, find_pictures(masks_folder))
     for name in sorted(masks.keys() - pictures.keys()):
         raise ValueError(
             f"{masks[name]}: is a mask without a picture {name}.* in {pictures_folder}; "
@@ -93,7 +93,19 @@ def find_pairs(folder: str | os.PathLike) -> list[Pair]:
     return [Pair(pictures[name], masks.get(name), name) for name in sorted(pictures)]
 
 
-def _by_name(folder: Path, files: Iterable[Path]) -> dict[str, Path]:
+def files_by_name(folder: Path, files: Iterable[Path]) -> dict[str, Path]:
+    """Name files by their path within a folder, with "/" and without the ending.
+
+    Args:
+        folder: The folder.
+        files: Files in it or in its sub-folders.
+
+    Returns:
+        Name to file.
+
+    Raises:
+        ValueError: If two files have one name.
+    """
     named: dict[str, Path] = {}
     for file in files:
         name = file.relative_to(folder).with_suffix("").as_posix()

@@ -18,7 +18,7 @@ _WORDS = (
     "STOP", "Love", "Breaking", "50 %", "Best of", "Official", "OK!", "Top 10", "Good day",
 )  # fmt: skip
 _MIN_TEXT_SHARE = 0.03
-_MAX_TEXT_SHARE = 0.24
+_MAX_TEXT_SHARE = 0.21
 """Of the rectangle around text; a banner's margins come on top."""
 
 _MIN_LINE = 1 / 8
@@ -140,7 +140,8 @@ def sticker(image: np.ndarray, seed: int) -> Manipulated:
     factor = np.sqrt(region_pixels(height, width, rng) / area)
     low, high = corners.min(0), corners.max(0)
     factor = min(factor, *(np.array([width, height]) - 1) / (high - low))
-    offset = rng.uniform(-factor * low, (width - 1, height - 1) - factor * high)
+    free = np.maximum((width - 1, height - 1) - factor * (high - low), 0)
+    offset = rng.random(2) * free - factor * low
     points = np.rint((corners * factor + offset) * 16).astype(np.int32)  # sixteenths of a pixel
     alpha = np.zeros((height, width), np.uint8)
     cv2.fillPoly(alpha, [points], 255, cv2.LINE_AA, shift=4)
