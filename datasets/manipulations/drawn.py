@@ -48,7 +48,8 @@ def text(image: np.ndarray, seed: int) -> Manipulated:
     Half of the texts are turned by up to 15 degrees, half have an outline of 1 to 3 pixels (at
     256). A third are on a banner, through which 0 to 25 % of the picture shines, and so are all
     letters that would cover less than 3 % of the picture, or whose lines are lower than an
-    eighth of its shorter side (the strokes would be thin).
+    eighth of its shorter side (the strokes would be thin). The mask has 3 to 31 % of the picture,
+    or from 2 % where that is much higher than wide.
 
     Args:
         image: RGB picture, uint8 (H, W, 3).
