@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from malp_keras.layers import TemplateAgreement
+from malp_keras.layers import Enlarge, TemplateAgreement
 from malp_keras.layers.template_layer import HALF_RANGE
 
 
@@ -67,9 +67,8 @@ def malp_localizer(count=1, filters=64, stride=1, matched=False, name="localizer
 
     # Outputs at the size of the picture.
     if stride > 1:
-        x = layers.UpSampling2D(stride, interpolation="bilinear", name="cnn_map_enlarge")(x)
-        enlarge = layers.UpSampling2D(stride, interpolation="bilinear", name="cnn_template_enlarge")
-        recovered = enlarge(recovered)
+        x = Enlarge(stride, name="cnn_map_enlarge")(x)
+        recovered = Enlarge(stride, name="cnn_template_enlarge")(recovered)
     fakeness = layers.Activation("sigmoid", dtype="float32", name="cnn_map")(x)
     recovered = layers.Activation("linear", dtype="float32", name="cnn_template")(recovered)
     return keras.Model(

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from malp_keras.baselines import passive_localizer, resnet50_map
 from malp_keras.classifier import fakeness_classifier
 from malp_keras.layers import TemplateLayer
 from malp_keras.localizer import malp_localizer
@@ -50,7 +51,10 @@ class MaLP(keras.Model):
         self.template_layer = template_layer
         self.localizer = localizer
         self.classifier = classifier
-        # As its parts are.
+        # As its parts are; `export` takes the shape of its pictures from here.
+        self.build((None, None, None, 3))
+
+    def build(self, input_shape):
         self.built = True
 
     def call(self, images, training=False):
@@ -100,6 +104,7 @@ def malp(
     matched=False,
     classifier_filters=64,
     classifier_pool=1,
+    backbone="cnn",
     seed=None,
 ):
     """Builds MaLP; the defaults are the paper's.
@@ -114,6 +119,8 @@ def malp(
         matched: See `malp_localizer`.
         classifier_filters: See `fakeness_classifier`.
         classifier_pool: See `fakeness_classifier`.
+        backbone: `"cnn"` for `malp_localizer`, or `"resnet50"` for the passive baseline in its
+            place (`malp_keras.baselines`), which ignores the template; for comparisons.
         seed: Seed of the templates, or `None`.
 
     Returns:
@@ -127,6 +134,9 @@ def malp(
     template_layer = TemplateLayer(
         count, strength=strength, normalize=normalize, seed=seed, name="template_layer"
     )
-    localizer = malp_localizer(count, filters, stride, matched)
+    if backbone == "resnet50":
+        localizer = passive_localizer(resnet50_map(), count)
+    else:
+        localizer = malp_localizer(count, filters, stride, matched)
     classifier = fakeness_classifier(classifier_filters, classifier_pool)
     return MaLP(size, template_layer, localizer, classifier)

@@ -168,3 +168,22 @@ def test_protection_is_the_same_in_half_precision(policy):
     finally:
         keras.config.set_dtype_policy("float32")
     np.testing.assert_array_equal(ops.convert_to_numpy(protected), expected)
+
+
+def test_pictures_of_unknown_size_in_a_graph():
+    """As in an exported model, whose pictures come in any size."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("graphs of unknown shapes are TensorFlow's")
+    import tensorflow as tf
+
+    layer = TemplateLayer(size=32, seed=0)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3))])
+    def protect(images):
+        return layer(images, tf.zeros(tf.shape(images)[:1], "int32"))
+
+    for size in [(32, 32), (40, 20)]:
+        images = pictures(2, *size).astype("float32")
+        expected = ops.convert_to_numpy(layer(images, np.zeros(2, "int32")))
+        # Another order of sums may round a tie to the other side.
+        assert np.mean(protect(images).numpy() != expected) < 0.001

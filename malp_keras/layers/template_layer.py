@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from malp_keras.resizing import resize_bilinear
+
 HALF_RANGE = 127.5
 """Levels of 8 bits in one unit of the paper's picture scale, [-1, 1]."""
 
@@ -59,10 +61,10 @@ class TemplateLayer(keras.layers.Layer):
     def at_size(self, height, width):
         """Returns the templates as they are added, before the strength: (count, height, width)."""
         templates = ops.convert_to_tensor(self.templates)
-        if (height, width) != (self.size, self.size):
-            templates = ops.image.resize(
-                templates[..., None], (height, width), interpolation="bilinear", antialias=True
-            )[..., 0]
+        # In a graph for pictures of any size, the sides are tensors, which cannot be compared.
+        known = isinstance(height, int) and isinstance(width, int)
+        if not (known and height == width == self.size):
+            templates = resize_bilinear(templates[..., None], height, width)[..., 0]
         if not self.normalize:
             return templates
         templates = templates - ops.mean(templates, axis=(1, 2), keepdims=True)
