@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import runpy
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from configs.experiment import IRLExperiment
+from configs.malp import MaLPExperiment
 from datasets.batches import SampleBatches
 from datasets.forging import forge
 from datasets.packed import PackedPairs, is_packed_folder
@@ -36,7 +36,14 @@ from irl_keras.networks import NETWORKS
 from irl_keras.presets import from_preset, load_model_file, save_preset
 from train_inpainter import add_parser as add_inpainter_parser
 from train_malp import add_parser as add_malp_parser
-from training_records import check_same_experiment, read_record, write_record
+from train_stgan import add_parser as add_stgan_parser
+from training_records import (
+    check_same_experiment,
+    read_config,
+    read_record,
+    with_changes,
+    write_record,
+)
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 if ON_TENSORFLOW:  # other backends train without it
@@ -73,6 +80,7 @@ def main(argv=None):
     irl.add_argument("--seed", type=int, default=0)
     irl.set_defaults(run=train_irl)
     add_inpainter_parser(systems)
+    add_stgan_parser(systems)
     add_malp_parser(systems)
     preset = systems.add_parser("preset", help="turn a finished training into a preset")
     preset.add_argument("--config", required=True, help="its experiment file, which has the card")
@@ -168,12 +176,14 @@ def make_preset(args):
     The numbers of the card must come from the preset's own float16 weights: make the preset,
     measure it with evaluate.py, then make it again with `--metrics`.
     """
-    experiment = read_config(args.config)
+    experiment = read_config(args.config, (IRLExperiment, MaLPExperiment))
     record = read_record(args.training / "experiment.json")
     model = load_model_file(args.training / "last.keras")
+    if isinstance(experiment, MaLPExperiment):
+        model = model.malp
     card = {
         "name": args.out.name,
-        "architecture": {"name": experiment.network, "arguments": experiment.model},
+        "architecture": experiment.architecture,
         "recipe": args.config,
         "commit": record["commit"],
         "seed": record["seed"],
@@ -198,22 +208,9 @@ def read_measured(path, sha256):
     }
 
 
-def read_config(path):
-    """The experiment that a config file defines."""
-    if not Path(path).is_file():
-        raise ValueError(f"{path}: no such config file; see configs/")
-    experiment = runpy.run_path(path).get("experiment")
-    if not isinstance(experiment, IRLExperiment):
-        raise ValueError(f"{path}: does not define `experiment`, an IRLExperiment")
-    return experiment
-
-
 def read_experiment(args):
     """The experiment of the config file, with the command line's changes."""
-    experiment = read_config(args.config)
-    names = ("batch_size", "epochs", "steps_per_epoch")
-    changes = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    return dataclasses.replace(experiment, **changes)
+    return with_changes(read_config(args.config, IRLExperiment), args)
 
 
 def experiment_record(args, experiment):

@@ -19,7 +19,7 @@ from irl_keras.images import read_image, write_png
 from irl_keras.optimizers import AdamByPart
 from irl_keras.presets import load_model_file, save_preset
 from irl_keras.reports import picture_grid
-from training_records import check_same_experiment, read_record, write_record
+from training_records import check_same_experiment, read_record, with_changes, write_record
 
 CONFIGS = Path(__file__).parent / "configs"
 SAMPLES = 6
@@ -70,9 +70,7 @@ def read_experiments(args):
         if args.only not in experiments:
             raise ValueError(f"{path}: has no {args.only!r}, but {', '.join(experiments)}")
         experiments = {args.only: experiments[args.only]}
-    names = ("batch_size", "epochs", "steps_per_epoch")
-    changes = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    return {name: dataclasses.replace(e, **changes) for name, e in experiments.items()}
+    return {name: with_changes(e, args) for name, e in experiments.items()}
 
 
 def train_one(name, experiment, photographs, held_out, args):

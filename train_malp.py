@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import runpy
 from pathlib import Path
 
 import keras
@@ -21,9 +20,10 @@ from irl_keras.callbacks import (
 )
 from irl_keras.metrics import localization_scores
 from irl_keras.optimizers import AdamByPart
-from malp_keras import malp, vit_branch
+from malp_keras import malp
+from malp_keras.baselines import second_branch
 from malp_keras.training import MaLPTraining
-from training_records import check_same_experiment, write_record
+from training_records import check_same_experiment, read_config, with_changes, write_record
 
 MONITOR = "val_F1"
 VALIDATION_BATCHES = 8
@@ -56,7 +56,7 @@ def add_parser(systems):
 
 def train_malp(args):
     """Trains what the config file defines."""
-    train_experiment(read_experiment(args), args)
+    train_experiment(with_changes(read_config(args.config, MaLPExperiment), args), args)
 
 
 def train_experiment(experiment, args):
@@ -117,18 +117,6 @@ def train_experiment(experiment, args):
     return model
 
 
-def read_experiment(args):
-    """The experiment of the config file, with the command line's changes."""
-    if not Path(args.config).is_file():
-        raise ValueError(f"{args.config}: no such config file; see configs/")
-    experiment = runpy.run_path(args.config).get("experiment")
-    if not isinstance(experiment, MaLPExperiment):
-        raise ValueError(f"{args.config}: does not define `experiment`, a MaLPExperiment")
-    names = ("batch_size", "epochs", "steps_per_epoch")
-    changes = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    return dataclasses.replace(experiment, **changes)
-
-
 def experiment_record(experiment, args):
     """What is trained on what, as JSON holds it."""
     definition = dataclasses.asdict(experiment)
@@ -171,8 +159,8 @@ def start_model(experiment, args):
     """A new training model, compiled."""
     recipe = experiment.recipe
     model = MaLPTraining(
-        malp(recipe.size, recipe.templates, seed=args.seed, **experiment.model),
-        None if experiment.vit is None else vit_branch(recipe.size, **experiment.vit),
+        malp(**experiment.architecture["arguments"], seed=args.seed),
+        None if experiment.vit is None else second_branch(recipe.size, **experiment.vit),
         experiment.loss,
         experiment.exact_mask,
     )

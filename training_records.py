@@ -1,9 +1,31 @@
-"""What was trained in a folder: written down once, and compared before a training goes on."""
+"""What is trained: read from a config file, written down once, compared before it goes on."""
 
+import dataclasses
 import json
+import runpy
 import subprocess
+from pathlib import Path
 
 from irl_keras.files import write_atomically
+
+
+def read_config(path, kinds):
+    """The `experiment` that a config file defines, an instance of one of the classes `kinds`."""
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: no such config file; see configs/")
+    experiment = runpy.run_path(str(path)).get("experiment")
+    if not isinstance(experiment, kinds):
+        kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise ValueError(f"{path}: does not define `experiment`, an {names}")
+    return experiment
+
+
+def with_changes(experiment, args):
+    """An experiment with the numbers that the command line gives instead of its own."""
+    names = ("batch_size", "epochs", "steps_per_epoch")
+    changes = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return dataclasses.replace(experiment, **changes)
 
 
 def read_record(path):

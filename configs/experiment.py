@@ -44,3 +44,8 @@ class IRLExperiment:
     validation_degradations: tuple[str, ...] = ("clean",)
     validation_size: int = 256
     card: dict = field(default_factory=dict)
+
+    @property
+    def architecture(self) -> dict:
+        """As model cards hold it."""
+        return {"name": self.network, "arguments": self.model}

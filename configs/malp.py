@@ -14,7 +14,8 @@ class MaLPExperiment:
         recipe: How training pictures are made.
         model: Arguments of `malp_keras.malp` besides the size and the number of templates, which
             are the recipe's.
-        vit: Arguments of `malp_keras.vit_branch` besides the size, or `None` for no transformer.
+        vit: Arguments of `malp_keras.baselines.second_branch` besides the size (of the transformer,
+            unless they name another backbone), or `None` for no second branch.
         loss: Arguments of `LossWeights` that differ from the paper's.
         exact_mask: See `malp_keras.training.MaLPTraining`.
         learning_rate: Adam's peak learning rate, with a cosine decay to a hundredth of it.
@@ -38,3 +39,9 @@ class MaLPExperiment:
     epochs: int = 10
     steps_per_epoch: int = 100
     card: dict = field(default_factory=dict)
+
+    @property
+    def architecture(self) -> dict:
+        """As model cards hold it."""
+        arguments = {"size": self.recipe.size, "count": self.recipe.templates, **self.model}
+        return {"name": "malp", "arguments": arguments}

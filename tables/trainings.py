@@ -20,7 +20,7 @@ from irl_keras.images import read_bytes
 from irl_keras.localizers import Localizer, ModelLocalizer
 from irl_keras.networks import NETWORKS
 from tables.specs import Row
-from training_records import check_same_experiment
+from training_records import check_same_experiment, read_config
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 TIMED_STEPS = 2
@@ -67,8 +67,8 @@ class Trainings:
 
     def experiment(self, row: Row) -> IRLExperiment:
         """What trains a row: its network's configuration on the crops of its table."""
-        network = train.read_config(CONFIGS / f"{row.config}.py")
-        crops = train.read_config(CONFIGS / f"{row.crops}.py")
+        network = read_config(CONFIGS / f"{row.config}.py", IRLExperiment)
+        crops = read_config(CONFIGS / f"{row.crops}.py", IRLExperiment)
         size = self.budget.size or crops.recipe.size
         weights = {name: crops.recipe.inpainters.get(name, 1.0) for name in row.trained_on}
         width = {} if self.budget.width is None else {"width": self.budget.width}

@@ -23,6 +23,7 @@ from irl_keras.localizers import ModelLocalizer
 from irl_keras.metrics import localization_scores
 from irl_keras.networks import NETWORKS
 from irl_keras.presets import from_preset
+from training_records import read_config
 
 ROOT = Path(__file__).parent.parent
 
@@ -190,10 +191,12 @@ CONFIGS = sorted((ROOT / "configs").glob("*.py"))
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in CONFIGS if "experiment = " in p.read_text()], ids=lambda path: path.stem
+    "path",
+    [p for p in CONFIGS if "experiment = " in p.read_text() and "malp" not in p.stem],
+    ids=lambda path: path.stem,
 )
 def test_every_config_names_a_network_and_fits_it(path):
-    experiment = train.read_config(path)
+    experiment = read_config(path, IRLExperiment)
     network = NETWORKS[experiment.network]
     inspect.signature(network.build).bind(**experiment.model)
     assert isinstance(network.loss(**experiment.loss), keras.losses.Loss)
@@ -201,7 +204,7 @@ def test_every_config_names_a_network_and_fits_it(path):
 
 
 def test_the_learning_rate_halves_after_each_epoch():
-    experiment = train.read_config(ROOT / "configs" / "ldicn.py")
+    experiment = read_config(ROOT / "configs" / "ldicn.py", IRLExperiment)
     rate = train.learning_rate(experiment)
     last = experiment.steps_per_epoch - 1
     values = [float(rate(step)) for step in (0, last, last + 1, 3 * (last + 1))]

@@ -1,0 +1,112 @@
+"""train.py malp end to end: training, resuming, and the preset that is made of it."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import train
+from configs.malp import MaLPExperiment
+from datasets.manipulations import MANIPULATIONS
+from malp_keras import from_preset, malp, read_card, vit_branch
+from training_records import read_config
+
+ROOT = Path(__file__).parent.parent
+
+CONFIG = """
+from configs.malp import MaLPExperiment
+from datasets.protected import ProtectionRecipe
+from malp_keras.losses import LossWeights
+
+experiment = MaLPExperiment(
+    recipe=ProtectionRecipe(
+        size=128, manipulations={"splice": 1.0, "erase": 1.0}, sides=(128, 160), harmless_share=0.5
+    ),
+    model={
+        "strength": 0.05, "normalize": True, "filters": 4, "stride": 2, "matched": True,
+        "classifier_filters": 4, "classifier_pool": 4,
+    },
+    vit={"depth": 1},
+    loss=LossWeights(cnn_ssim=0.0, vit_ssim=0.0, cnn_segmentation=1.0),
+    exact_mask=True,
+    batch_size=2,
+    epochs=2,
+    steps_per_epoch=2,
+    card={
+        "training_data": "six photographs", "limits": ["A test."], "intended_use": "Testing.",
+        "licence": "Apache-2.0",
+    },
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "malp_tiny.py"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(config, tmp_path_factory):
+    out = tmp_path_factory.mktemp("training") / "out"
+    assert train.main(["malp", "--config", str(config), "--out", str(out)]) == 0
+    return out
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "configs").glob("malp_*.py")), ids=lambda path: path.stem
+)
+def test_every_config_names_manipulations_and_builds(path):
+    experiment = read_config(path, MaLPExperiment)
+    # STGAN joins the manipulations when its weights are trained.
+    assert set(experiment.recipe.manipulations) <= {*MANIPULATIONS, "stgan"}
+    model = malp(**experiment.architecture["arguments"])
+    assert model.size == experiment.recipe.size
+    assert vit_branch(model.size, **experiment.vit).output_shape[1:3] == (model.size, model.size)
+    assert path.name in path.read_text().split('"""')[1]  # the command
+
+
+def test_a_training_ends_with_what_it_needs(trained):
+    rows = (trained / "log.csv").read_text().splitlines()
+    assert len(rows) == 3 and "val_F1" in rows[0] and "cnn_segmentation" in rows[0]
+    assert {"best.keras", "last.keras", "experiment.json", "backup"} <= {
+        path.name for path in trained.iterdir()
+    }
+
+
+def test_a_training_in_two_parts_goes_on_from_the_first(config, trained, tmp_path, capsys):
+    command = ["malp", "--config", str(config), "--out", str(tmp_path)]
+    assert train.main([*command, "--epochs", "1"]) == 0
+    assert train.main(command) == 1
+    assert "another experiment" in capsys.readouterr().err
+    record = json.loads((tmp_path / "experiment.json").read_text())
+    record["experiment"]["epochs"] = 2
+    (tmp_path / "experiment.json").write_text(json.dumps(record))
+    assert train.main(command) == 0
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
+    resumed = keras.models.load_model(tmp_path / "last.keras")
+    assert int(resumed.optimizer.iterations) == 4
+
+
+def test_the_preset_is_the_trained_model(config, trained, tmp_path, capsys):
+    folder = tmp_path / "malp_tiny"
+    command = ["preset", "--config", str(config), "--training", str(trained), "--out", str(folder)]
+    assert train.main(command) == 0
+    assert read_card(folder)["architecture"]["name"] == "malp"
+    model = keras.models.load_model(trained / "last.keras").malp
+    picture = np.random.default_rng(0).integers(0, 256, (1, 128, 128, 3), dtype=np.uint8)
+    expected, found = model(picture), from_preset(folder)(picture)
+    for name in ("map", "template", "logit"):
+        np.testing.assert_allclose(found[name], expected[name], atol=0.03)
+
+
+def test_one_line_says_what_is_wrong(tmp_path, capsys):
+    missing = str(tmp_path / "missing")
+    assert train.main(["malp", "--data", missing, "--out", str(tmp_path / "out")]) == 1
+    assert missing in capsys.readouterr().err
+    config = str(ROOT / "configs" / "irl_paper.py")
+    assert train.main(["malp", "--config", config, "--out", str(tmp_path / "out")]) == 1
+    assert "MaLPExperiment" in capsys.readouterr().err
