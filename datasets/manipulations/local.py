@@ -1,20 +1,24 @@
 """Local edits, as people make them without a network: functions of a picture and a seed.
 
-`text` and `sticker` are in `datasets.manipulations.drawn`. All but `copy_move` change the `region`
-of the seed, so that edits are compared on the same regions. The mask is the region whose pixels were replaced. Half of the
-edits have a soft edge, of one to two pixels: there the new pixels are mixed with the old ones,
-and the mask is where more than half is new. Lengths are stated for pictures whose shorter side
-has 256 pixels, and grow in proportion.
+`text` and `sticker` are in `datasets.manipulations.drawn`; the others:
 
-| edit          | what it does                                                                  |
-|---------------|-------------------------------------------------------------------------------|
-| `splice`      | pastes a part of another picture, scaled by 0.7 to 1.4, half of them mirrored, its mean colour moved by up to 80 % towards the picture's |
-| `copy_move`   | pastes a part of the same picture, moved by at least 16 pixels (at any size)  |
-| `blur_region` | Gaussian blur, sigma 2.5 to 8 pixels, or box blur, side 9 to 27 pixels        |
-| `pixelate`    | replaces squares of 6 to 20 pixels a side by their mean colour                |
-| `colour`      | turns the hue by 30 to 180 degrees, scales the saturation by 0 to 0.4 or 1.8 to 3, moves the brightness by 25 to 70 levels, scales the contrast by 0.3 to 0.6 or 1.5 to 2.2, or two of them; at least 8 levels on average |
-| `erase`       | fills the region smoothly from its surroundings, with or without grain, or by their mean colour, or by one colour (a redaction) |
-"""  # noqa: E501 - a row of a table has no line breaks
+* `splice` pastes a part of another picture, scaled by 0.7 to 1.4, half of the time mirrored, its
+  mean colour moved by up to 80 % towards the picture's;
+* `copy_move` pastes a part of the same picture, moved by at least 16 pixels (at any size);
+* `blur_region` blurs: a Gaussian of sigma 2.5 to 8 pixels, or a box with a side of 9 to 27;
+* `pixelate` replaces squares of 6 to 20 pixels a side by their mean colour;
+* `colour` makes one or two of these changes: turns the hue by 30 to 330 degrees, scales the
+  saturation by 0 to 0.4 or 1.8 to 3, moves the brightness by 25 to 70 levels, scales the contrast
+  by 0.3 to 0.6 or 1.5 to 2.2;
+* `erase` fills smoothly from the surroundings, with or without grain, or by their mean colour, or
+  by one colour (a redaction).
+
+All but `copy_move` change the `region` of the seed, so that edits are compared on the same
+regions. The mask is the region whose pixels were replaced. Half of the edits have a soft edge, of
+one to two pixels: there the new pixels are mixed with the old ones, and the mask is where more
+than half is new. Lengths are stated for pictures whose shorter side has 256 pixels, and grow in
+proportion.
+"""
 
 from collections.abc import Sequence
 
@@ -144,8 +148,8 @@ def pixelate(image: np.ndarray, seed: int) -> Manipulated:
 def colour(image: np.ndarray, seed: int) -> Manipulated:
     """Changes hue, saturation, brightness or contrast, or two of them, in the region of the seed.
 
-    The bounds are in the module's table. Where a change is hardly seen (the hue of a grey wall:
-    less than 8 levels on average over the region), the brightness is changed as well.
+    The bounds are in the module's docstring. Where the change is hardly seen (the hue of a grey
+    wall: less than 8 levels on average over the region), the brightness is changed instead.
 
     Args:
         image: RGB picture, uint8 (H, W, 3).
