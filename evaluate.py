@@ -1,14 +1,15 @@
-"""Measures how well inpainting is localized, beside predictors that look at nothing.
+"""Measures how well manipulations are localized, beside predictors that look at nothing.
 
     python evaluate.py irl                                   # shipped weights, bundled photographs
     python evaluate.py irl --data PHOTOGRAPHS --limit 20     # forge a folder of photographs
     python evaluate.py irl --data PAIRS --preset FOLDER      # forged elsewhere, with masks
     python evaluate.py irl --table 1 --corpora CORPORA       # a table of the paper; trains its rows
+    python evaluate.py malp                                  # MaLP: see `evaluate.py malp --help`
 
-Every picture is localized under each condition, inpainter x degradation; measures are defined in
-`irl_keras.metrics`. Tables of forged pictures, of untouched ones and of telling the two apart go to
-stdout, and to the output folder with `metrics.json` (all values) and `grid.png`. Exit code 1 when
-a picture failed.
+For `irl`, every picture is localized under each condition, inpainter x degradation; measures are
+defined in `irl_keras.metrics`. Tables of forged pictures, of untouched ones and of telling the two
+apart go to stdout, and to the output folder with `metrics.json` (all values) and `grid.png`. Exit
+code 1 when a picture failed.
 
 `--table` makes one of the tables of `tables.specs`: 1 and 2 compare the methods on scenes and on
 faces, 3 the fusions, 4 the blocks; 5 is about inpainters and degradations never seen in training,
@@ -21,17 +22,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from datasets.degradations import parse
 from datasets.inpainting import FAMILIES, INPAINTERS
 from datasets.pairs import find_pairs, is_pair_folder
 from datasets.sources import bundled_photographs, list_photographs
+from evaluate_malp import add_parser as add_malp_parser
 from irl_keras import metrics, presets, reports
 from irl_keras.files import write_atomically
 from irl_keras.images import read_bytes, write_png
@@ -49,6 +49,7 @@ from measuring import (
     read_forgery,
     trivial_records,
 )
+from option_types import at_least, degradation, threshold
 
 FORGED_TITLES = {
     "mIoU": "mIoU",
@@ -77,28 +78,33 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit code: 0, 1 for bad pictures, 2 for bad options."""
     options = _parse(arguments)
     try:
-        if options.table:
-            from tables import command  # which trains, and so needs much more
-
-            return command.run(options)
-        localizer, weights = load_localizer(options)
-        data, readers = open_data(options)
-        results, grid = measure_all(readers, localizer, options)
-        settings = {
-            "data": data,
-            "weights": weights,
-            "degradations": options.degradations,
-            "threshold": options.threshold,
-            "seed": options.seed,
-            "versions": reports.library_versions(),
-        }
-        if results["failed"]:
-            print(f"{len(results['failed'])} of {len(readers)} pictures failed", file=sys.stderr)
-        if len(results["failed"]) < len(readers):
-            write_results({**settings, **results}, grid, options.out)
+        return options.run(options)
     except (OSError, ValueError) as error:
         print("error: " + " ".join(str(error).split()), file=sys.stderr)
         return 2
+
+
+def run_irl(options: argparse.Namespace) -> int:
+    """Measures IRL-Net or makes one of its tables; returns the exit code."""
+    if options.table:
+        from tables import command  # which trains, and so needs much more
+
+        return command.run(options)
+    localizer, weights = load_localizer(options)
+    data, readers = open_data(options)
+    results, grid = measure_all(readers, localizer, options)
+    settings = {
+        "data": data,
+        "weights": weights,
+        "degradations": options.degradations,
+        "threshold": options.threshold,
+        "seed": options.seed,
+        "versions": reports.library_versions(),
+    }
+    if results["failed"]:
+        print(f"{len(results['failed'])} of {len(readers)} pictures failed", file=sys.stderr)
+    if len(results["failed"]) < len(readers):
+        write_results({**settings, **results}, grid, options.out)
     return 1 if results["failed"] else 0
 
 
@@ -231,7 +237,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "by default the bundled test photographs",
     )
     irl.add_argument("--out", type=Path, default=Path("runs/evaluate"), help="output folder")
-    irl.add_argument("--size", type=_at_least(16), default=256, help="side of forged crops, pixels")
+    irl.add_argument("--size", type=at_least(16), default=256, help="side of forged crops, pixels")
     irl.add_argument(
         "--inpainters",
         nargs="+",
@@ -243,17 +249,21 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     irl.add_argument(
         "--degradations",
         nargs="+",
-        type=_degradation,
+        type=degradation,
         default=argparse.SUPPRESS,
         metavar="SPEC",
         help="conditions, for example clean jpeg:90 webp:80 blur:1 noise:5 resize:0.75 "
         "(default: clean jpeg:90 jpeg:75 resize:0.75, or those of the table)",
     )
-    irl.add_argument("--seed", type=_at_least(0), default=0, help="of forging and of the bootstrap")
-    irl.add_argument("--threshold", type=_threshold, default=0.5, help="a pixel is flagged from it")
-    irl.add_argument("--limit", type=_at_least(1), metavar="N", help="take the first N pictures")
+    irl.add_argument("--seed", type=at_least(0), default=0, help="of forging and of the bootstrap")
+    irl.add_argument("--threshold", type=threshold, default=0.5, help="a pixel is flagged from it")
+    irl.add_argument("--limit", type=at_least(1), metavar="N", help="take the first N pictures")
     _add_table_options(irl)
+    irl.set_defaults(run=run_irl)
+    add_malp_parser(commands)
     options = parser.parse_args(arguments)
+    if options.run is not run_irl:
+        return options
     if options.table is None:
         given = [name for name in TABLE_OPTIONS if getattr(options, name)]
         if given:
@@ -286,34 +296,7 @@ def _add_table_options(irl: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="minutes: tiny networks, few pictures, marked numbers"
     )
     table.add_argument("--width", type=float, help="of all networks that are trained")
-    table.add_argument(
-        "--steps", type=_at_least(1), help="of each training, instead of the paper's"
-    )
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
-        return value
-
-    return number
-
-
-def _threshold(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
-    return value
-
-
-def _degradation(text: str) -> str:
-    try:
-        parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return text
+    table.add_argument("--steps", type=at_least(1), help="of each training, instead of the paper's")
 
 
 if __name__ == "__main__":

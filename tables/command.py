@@ -109,7 +109,8 @@ def write_table(number: int, results: dict, figure: list, out: Path) -> None:
         sections = {heading: report.mark_quick(rows) for heading, rows in sections.items()}
     results = {"table": number, "title": title, **results}
     results["paper"] = {"source": source, "percent": paper}
-    report.write(number, {**results, "notes": notes(table, results)}, sections, figure, out)
+    results["notes"] = notes(table, results)
+    report.write(f"Table {number}: {title}", out / f"table{number}", results, sections, figure)
 
 
 def budget(options: argparse.Namespace) -> Budget:

@@ -226,25 +226,26 @@ def _marked(column: str, value: object) -> object:
     return "\n".join([f"{first}{QUICK_MARK}", *rest])
 
 
-def write(number: int, results: dict, sections: dict[str, list[dict]], figure: list, out: Path):
-    """Prints a table; writes it, all values and the figure into the output folder.
+def write(
+    title: str, stem: Path, results: dict, sections: dict[str, list[dict]], figure: list
+) -> None:
+    """Prints tables; writes them, all values and the figure.
 
     Args:
-        number: Of the table.
-        results: Everything for the JSON file; `title` and `notes` are shown, too.
+        title: Above all.
+        stem: Of the files: folder and name without ending.
+        results: Everything for the JSON file; `notes` are shown, too.
         sections: Rows by heading.
         figure: Rows of the picture grid.
-        out: Folder.
     """
-    sections = {title: rows for title, rows in sections.items() if rows}
-    page = [f"# Table {number}: {results['title']}"]
-    print(f"Table {number}: {results['title']}\n")
-    for title, rows in sections.items():
-        page.append(f"## {title}\n\n{reports.markdown_table(rows)}")
-        print(f"{title}\n\n{reports.text_table(rows)}\n")
+    sections = {heading: rows for heading, rows in sections.items() if rows}
+    page = [f"# {title}"]
+    print(f"{title}\n")
+    for heading, rows in sections.items():
+        page.append(f"## {heading}\n\n{reports.markdown_table(rows)}")
+        print(f"{heading}\n\n{reports.text_table(rows)}\n")
     page.append("\n".join(f"- {note}" for note in results["notes"]))
     print("\n".join(results["notes"]))
-    stem = out / f"table{number}"
     write_atomically(stem.with_suffix(".md"), ("\n\n".join(page) + "\n").encode())
     reports.write_json(stem.with_suffix(".json"), {**results, "sections": sections})
     print(f"\nAll values: {stem.with_suffix('.json')}")
