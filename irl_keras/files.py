@@ -35,15 +35,19 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         raise
 
 
-def write_atomically(path: str | os.PathLike, data: bytes) -> None:
+def write_atomically(path: str | os.PathLike, data: bytes, private: bool = False) -> None:
     """Writes a file's whole content under a temporary name, then renames it.
 
     Args:
         path: of the file; replaced if it exists; missing parent folders are made.
         data: the whole content.
+        private: whether only the user may read the file, at any moment.
 
     Raises:
         OSError: when the folder cannot be made or written, with the path in the message.
     """
     with replacing(path) as temporary:
+        if private:
+            temporary.unlink(missing_ok=True)  # whose permissions would stay
+            temporary.touch(mode=0o600)
         temporary.write_bytes(data)

@@ -12,3 +12,4 @@ _SHIPPED = PresetStore(Path(__file__).parent / "weights", {"malp": malp})
 from_preset = _SHIPPED.load
 read_card = _SHIPPED.card
 list_presets = _SHIPPED.names
+build = _SHIPPED.build

@@ -1,0 +1,211 @@
+"""Private keys: templates that nobody else has, with a localizer that knows them.
+
+Whoever has a preset has its templates. A key has templates of its own and the weights of a
+localizer and classifier that were fine-tuned to them; `protect` and `verify` take one in place of
+a preset (`--key FILE`), and `python -m malp_keras keygen` makes one.
+
+A key file cannot hold code: a first line that says what it is, the SHA-256 of all that follows, a
+line of JSON (the card: architecture, calibration, the preset it was made from), and the weights as
+`irl_keras.presets.encode_weights` gives them. It needs no other file, so it works as long as its
+architecture is known. Keep it secret and keep a copy: pictures that it protected can be verified
+with it alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import numbers
+import os
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from irl_keras import images, presets, reports
+from irl_keras.files import write_atomically
+from malp_keras.malp import MaLP
+from malp_keras.presets import build, from_preset, read_card
+
+DEFAULT_PRESET = "malp_local"
+THRESHOLDS = ("map", "score", "cosine")
+CALIBRATION = (*(f"{kind}_threshold" for kind in THRESHOLDS), "data")
+"""Fields of a card's `calibration`; the last says on what the thresholds were chosen."""
+
+_FIRST_LINE = b"MaLP key 1\n"
+_CARD_FIELDS = {"name", "preset", "architecture", "calibration", "made", "recipe"}
+
+
+def renew_templates(model: MaLP, seed: int | None = None) -> None:
+    """Replaces the templates of a model by random ones of the same kind.
+
+    Each new template has the spectrum of the old one, so it is as visible and as robust against
+    JPEG, but its phases are random, so it is as unlike the old one as noise.
+
+    Args:
+        model: Its `template_layer` is changed.
+        seed: For tests; what the operating system has without, as a key needs.
+    """
+    templates = keras.ops.convert_to_numpy(model.template_layer.templates).astype(np.float64)
+    noise = np.random.default_rng(seed).standard_normal(templates.shape)
+    old, phases = (np.fft.fft2(values) for values in (templates, noise))
+    phases /= np.abs(phases)
+    phases[:, 0, 0] = np.where(old[:, 0, 0].real < 0, -1, 1)  # the mean stays
+    model.template_layer.templates.assign(np.fft.ifft2(np.abs(old) * phases).real)
+
+
+def save_key(
+    path: str | os.PathLike,
+    model: MaLP,
+    card: Mapping[str, object],
+    overwrite: bool = False,
+) -> None:
+    """Writes a key file that only the user may read, whole or not at all.
+
+    Args:
+        path: Of the file.
+        model: Its weights, with the templates, are kept in float16.
+        card: `name`; `preset`, the `name` and `sha256` of the preset it was made from;
+            `architecture` and `calibration` as in a model card; `made`, when; `recipe`, how.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        ValueError: The file exists, the card lacks a field, or a weight is too large for float16.
+        OSError: The file cannot be written.
+    """
+    refuse_existing(path, overwrite)
+    _check_card(card, path)
+    body = reports.to_json(card).encode() + b"\n" + presets.encode_weights(model)
+    first_lines = _FIRST_LINE + hashlib.sha256(body).hexdigest().encode() + b"\n"
+    write_atomically(path, first_lines + body, private=True)
+
+
+def refuse_existing(path: str | os.PathLike, overwrite: bool) -> None:
+    """Raises ValueError for a path that exists, unless it may be overwritten."""
+    if not overwrite and os.path.lexists(path):
+        raise ValueError(
+            f"{path}: exists; without it, what it protected could no longer be verified: "
+            "give another name or add --overwrite"
+        )
+
+
+def read_key_card(path: str | os.PathLike) -> dict:
+    """Reads the card of a key file.
+
+    Args:
+        path: Of the file.
+
+    Returns:
+        The fields given to `save_key`, and `sha256` of the key in hexadecimal.
+
+    Raises:
+        ValueError: It is no key, or damaged.
+        OSError: It is missing or cannot be read.
+    """
+    return _read(path)[0]
+
+
+def load_key(path: str | os.PathLike) -> MaLP:
+    """Builds the model of a key.
+
+    Args:
+        path: Of the file.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        ValueError: It is no key, or damaged, or does not fit the model that it names.
+        OSError: It is missing or cannot be read.
+    """
+    card, weights = _read(path)
+    model = build(card["architecture"], path)
+    presets.assign_weights(model, weights, path)
+    return model
+
+
+def _read(path: str | os.PathLike) -> tuple[dict, bytes]:
+    data = images.read_bytes(path)
+    if not data.startswith(_FIRST_LINE):
+        raise ValueError(f"{path}: is not a key of this version; make one with keygen")
+    sha256, _, body = data[len(_FIRST_LINE) :].partition(b"\n")
+    if hashlib.sha256(body).hexdigest().encode() != sha256:
+        raise ValueError(f"{path}: is damaged (wrong SHA-256); take it from your copy of it")
+    text, _, weights = body.partition(b"\n")
+    card = json.loads(text)
+    _check_card(card, path)
+    return {**card, "sha256": sha256.decode()}, weights
+
+
+def _check_card(card: Mapping[str, object], path: str | os.PathLike) -> None:
+    missing = _CARD_FIELDS - card.keys()
+    if missing:
+        raise ValueError(f"{path}: the key's card lacks {', '.join(sorted(missing))}")
+    checked_calibration(card)
+
+
+def checked_calibration(card: Mapping[str, object]) -> dict[str, object]:
+    """The calibration of a card.
+
+    Args:
+        card: Of a preset or key.
+
+    Returns:
+        The fields of `CALIBRATION`.
+
+    Raises:
+        ValueError: A field is missing, or a threshold is no number.
+    """
+    calibration = card.get("calibration") or {}
+    for field in CALIBRATION:
+        value = calibration.get(field)
+        is_number = isinstance(value, numbers.Real) and math.isfinite(value)
+        if not (value if field == "data" else is_number):
+            raise ValueError(f"{card['name']}: its card has no calibration ({field}); calibrate it")
+    return {field: calibration[field] for field in CALIBRATION}
+
+
+# --- options of commands ----------------------------------------------------------------------
+
+
+class Weights(NamedTuple):
+    """What a command works with: a preset or a key.
+
+    Attributes:
+        card: Its card.
+        load: Loads the model.
+    """
+
+    card: dict
+    load: Callable[[], MaLP]
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """Fields of report lines."""
+        return {"preset": self.card["name"], "preset_sha256": self.card["sha256"]}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds --preset and --key, of which one may be given."""
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument(
+        "--preset",
+        default=DEFAULT_PRESET,
+        help="shipped preset or its folder (default: %(default)s)",
+    )
+    weights.add_argument("--key", metavar="FILE", help="private key made by keygen instead")
+
+
+def chosen_weights(options: argparse.Namespace) -> Weights:
+    """The preset or key that the options name.
+
+    Raises:
+        ValueError: There is no such preset, or the key is damaged.
+        OSError: The key is missing or cannot be read.
+    """
+    if options.key:
+        return Weights(read_key_card(options.key), lambda: load_key(options.key))
+    return Weights(read_card(options.preset), lambda: from_preset(options.preset))

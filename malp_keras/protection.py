@@ -1,0 +1,273 @@
+"""`python -m malp_keras protect`: photographs in, protected copies and a report out.
+
+For each picture `a/b.jpg` of a given folder (and for each picture `b.jpg` given by itself, without
+its folders) there are
+
+* `OUT/a/b.png`, the protected copy, or with `--jpeg QUALITY` `OUT/a/b.jpg`;
+* a line in `OUT/report.jsonl`.
+
+A copy is upright 8-bit RGB of the picture's size, with its EXIF, XMP and ICC profile; what else
+reading changes is told in `irl_keras.images` and, for each picture, in the report. How outputs are
+named and kept: `irl_keras.batch_jobs`. In Python: `protect`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from irl_keras import batch_jobs, images, metrics
+from irl_keras.files import write_atomically
+from irl_keras.localizers import MIN_SIDE
+from malp_keras import keys
+from malp_keras.layers.template_layer import HALF_RANGE, TemplateLayer
+from malp_keras.malp import MaLP
+
+JPEG_SIDE = 65_500
+"""Longest side of a JPEG file, in pixels."""
+
+_ROWS, _COLUMNS = 256, 4096
+_CHUNK = 65_536
+
+
+def protect(model: MaLP, image: np.ndarray, index: int | None = None) -> np.ndarray:
+    """Adds a template to a photograph of any size, as the model's `TemplateLayer` does.
+
+    The work is done in blocks, so that a 100-megapixel picture needs little more memory than its
+    own copy.
+
+    Args:
+        model: Its `template_layer` protects.
+        image: uint8 (H, W, 3), RGB, sides at least 16 pixels.
+        index: Number of the template in the set; by default `template_index(model, image)`.
+
+    Returns:
+        The protected picture, uint8 (H, W, 3), a new array.
+
+    Raises:
+        ValueError: The picture is too small or not uint8 RGB, or there is no such template.
+
+    Example:
+        >>> model = malp_keras.from_preset("malp_local")  # doctest: +SKIP
+        >>> protected = protect(model, images.read_image("holiday.jpg"))  # doctest: +SKIP
+
+    Reference: MaLP, eq. (6).
+    """
+    check_picture(image)
+    layer = model.template_layer
+    if index is None:
+        index = template_index(model, image)
+    if not 0 <= index < layer.count:
+        raise ValueError(f"there is no template {index}; the set has {layer.count}")
+    template = keras.ops.convert_to_numpy(layer.templates)[index]
+    height, width = image.shape[:2]
+    offset, factor = _normalization(layer, template, height, width)
+    amplitude = np.float32(HALF_RANGE * layer.strength * factor)
+    protected = np.empty_like(image)
+    for left in range(0, width, _COLUMNS):
+        columns = slice(left, min(left + _COLUMNS, width))
+        across = _resized(template.T, width, columns).T
+        for top in range(0, height, _ROWS):
+            rows = slice(top, min(top + _ROWS, height))
+            added = amplitude * (_resized(across, height, rows) - offset)
+            levels = image[rows, columns] + added[..., np.newaxis]
+            protected[rows, columns] = np.rint(np.clip(levels, 0, 255, out=levels))
+    return protected
+
+
+def check_picture(image: np.ndarray) -> None:
+    """Raises ValueError for what is not uint8 (H, W, 3) with sides of at least 16 pixels."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"a picture must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
+    height, width = image.shape[:2]
+    if min(height, width) < MIN_SIDE:
+        raise ValueError(
+            f"a picture of {width}x{height} pixels is too small; "
+            f"give one of at least {MIN_SIDE}x{MIN_SIDE}"
+        )
+
+
+def template_index(model: MaLP, image: np.ndarray) -> int:
+    """Chooses a picture's template by its content: the same picture always gets the same one.
+
+    Two differently protected copies of one picture would give away the difference of templates.
+
+    Args:
+        model: Has the set of templates.
+        image: uint8 (H, W, 3).
+
+    Returns:
+        Index in the set.
+    """
+    digest = hashlib.sha256(f"{image.shape} ".encode())
+    digest.update(np.ascontiguousarray(image))
+    return int.from_bytes(digest.digest()) % model.template_layer.count
+
+
+def _taps(length: int, size: int, part: slice) -> tuple[np.ndarray, np.ndarray]:
+    """How an axis of `size` values is resized to `length`: what goes into each value of a part.
+
+    Bilinear as in `TemplateLayer.at_size`: pixel centres at halves, and where the axis shrinks,
+    triangles wide enough to see every value.
+
+    Returns:
+        Indices and weights of the values, two arrays (part's length, taps).
+    """
+    scale = size / length
+    reach = max(scale, 1)
+    centres = ((np.arange(part.start, part.stop) + 0.5) * scale - 0.5)[:, np.newaxis]
+    indices = np.floor(centres - reach).astype(np.int64) + 1 + np.arange(math.ceil(2 * reach))
+    weights = np.maximum(0, 1 - np.abs(centres - indices) / reach)
+    weights[(indices < 0) | (indices >= size)] = 0
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.clip(indices, 0, size - 1), weights
+
+
+def _resized(values: np.ndarray, length: int, part: slice) -> np.ndarray:
+    """A part of what is float32 (size, n) when it is resized to (length, n)."""
+    indices, weights = _taps(length, len(values), part)
+    weights = weights.astype(np.float32)
+    return sum(weights[:, [tap]] * values[indices[:, tap]] for tap in range(weights.shape[1]))
+
+
+def _normalization(
+    layer: TemplateLayer, template: np.ndarray, height: int, width: int
+) -> tuple[float, float]:
+    """Mean and 1 / root mean square of a resized template, without resizing it; else 0 and 1."""
+    if not layer.normalize:
+        return 0.0, 1.0
+    (rows, row_products), (columns, column_products) = (
+        _sums(length, layer.size) for length in (height, width)
+    )
+    template = template.astype(np.float64)
+    mean = rows @ template @ columns / (height * width)
+    energy = np.sum(row_products * (template @ column_products @ template.T)) / (height * width)
+    return mean, 1 / math.sqrt(max(energy - mean**2, 1e-12))
+
+
+def _sums(length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sums over a resized axis of its weights, (size,), and of their products, (size, size)."""
+    total, products = np.zeros(size), np.zeros(size * size)
+    for start in range(0, length, _CHUNK):
+        indices, weights = _taps(length, size, slice(start, min(start + _CHUNK, length)))
+        total += np.bincount(indices.ravel(), weights.ravel(), size)
+        pairs = indices[:, :, np.newaxis] * size + indices[:, np.newaxis]
+        shares = weights[:, :, np.newaxis] * weights[:, np.newaxis]
+        products += np.bincount(pairs.ravel(), shares.ravel(), size * size)
+    return total, products.reshape(size, size)
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+class Protection(batch_jobs.BatchJob):
+    """Makes protected copies.
+
+    Args:
+        weights: The preset or key.
+        jpeg: Quality of JPEG copies, 1 to 100; `None` for PNG.
+    """
+
+    fields = ("psnr", "ssim")
+    among_others = True
+
+    def __init__(self, weights: keys.Weights, jpeg: int | None = None):
+        self.outputs = {"protected": "{}.png" if jpeg is None else "{}.jpg"}
+        self.identity = {**weights.identity, "jpeg": jpeg}
+        self.weights = weights
+        self.jpeg = jpeg
+
+    def load(self) -> None:
+        self.model = self.weights.load()
+
+    def process(self, path: str, files: Mapping[str, Path], replace: bool) -> dict[str, object]:
+        data = images.read_bytes(path)
+        image, metadata = images.decode_with_metadata(data, path)
+        protected = protect(self.model, image)
+        content = self._encode(protected, metadata)
+        if self.jpeg is not None:
+            protected = images.decode_image(content, files["protected"])
+        line = {
+            "width": image.shape[1],
+            "height": image.shape[0],
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "psnr": _finite(metrics.picture_psnr(protected, image)),
+            "ssim": metrics.picture_ssim(protected, image),
+            "conversions": list(metadata.conversions),
+        }
+        _write(files["protected"], content, replace)
+        return line
+
+    def _encode(self, protected: np.ndarray, metadata: images.Metadata) -> bytes:
+        if self.jpeg is None:
+            return images.encode_png(protected, metadata)
+        if max(protected.shape) > JPEG_SIDE:
+            raise ValueError(
+                f"a side has over {JPEG_SIDE:,} pixels, JPEG's limit; leave out --jpeg"
+            )
+        return images.encode_jpeg(protected, self.jpeg, metadata)
+
+    def outcome(self, line: Mapping[str, object]) -> str:
+        return "protected"
+
+    def describe(self, line: Mapping[str, object]) -> str:
+        kind = "PNG" if line["jpeg"] is None else f"JPEG {line['jpeg']}"
+        return f"{line['preset']} ({line['preset_sha256'][:12]}) as {kind}"
+
+    def message(self, line: Mapping[str, object]) -> str:
+        psnr = "infinite" if line["psnr"] is None else f"{line['psnr']:.2f} dB"
+        return f"{line['path']}: PSNR {psnr}, SSIM {line['ssim']:.4f}, {line['protected']}"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _write(file: Path, content: bytes, replace: bool) -> None:
+    """Writes a copy, but not over a file that is somebody else's.
+
+    Equal content is what an earlier run wrote before it was killed.
+    """
+    if not replace and file.exists() and file.read_bytes() != content:
+        raise ValueError(f"{file} exists and is not its copy; add --overwrite or another folder")
+    write_atomically(file, content)
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Adds `protect` to the commands of a parser."""
+    parser = commands.add_parser(
+        "protect",
+        help="make protected copies of photographs",
+        description="Writes protected copies of photographs, and a report.",
+    )
+    parser.set_defaults(run=_run)
+    batch_jobs.add_arguments(parser)
+    keys.add_arguments(parser)
+    parser.add_argument(
+        "--jpeg",
+        type=_quality,
+        metavar="QUALITY",
+        help="write JPEG files of this quality, 1 to 100, instead of PNG",
+    )
+
+
+def _quality(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1 to 100")
+    return value
+
+
+def _run(options: argparse.Namespace) -> int:
+    def run_job() -> Counter[str]:
+        job = Protection(keys.chosen_weights(options), options.jpeg)
+        return batch_jobs.run(job, options.paths, Path(options.output), options.overwrite)
+
+    return batch_jobs.exit_status(run_job, options.output)
