@@ -19,7 +19,7 @@ from measuring_malp import (
 from tables.malp import report, security, speed
 from tables.specs import ROBUSTNESS
 
-LOW, FULL = (64, 128, 256, 512), None
+SIDES = (64, 128, 256, 512)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def resolution(setting: Setting) -> Made:
     unscaled = Proactive(whole.model, f"{whole.name} (no sc.)", whole.thresholds, scaled=False)
     conditions = replace(setting.conditions, degradations=[CLEAN], harmless=())
     every = Measurements([], [], [], [])
-    for size in (*LOW, FULL):
+    for size in (*SIDES, None):
         found = measure_all(setting.sources(size), [scaled, unscaled], conditions, seed)
         label = "own" if size is None else size
         for kept, new in zip(every[:2], found[:2], strict=True):

@@ -22,6 +22,8 @@ from training_records import check_same_experiment, read_config
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 TIMED_STEPS = 2
+STEPS_PER_EPOCH = 50
+"""Least number in shortened trainings; each epoch ends with a validation."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Trainings:
         if vit is not None and "backbone" not in vit:
             vit = {**vit, **(budget.vit or {})}
         if budget.steps:
-            epochs = min(experiment.epochs, budget.steps)
+            epochs = min(experiment.epochs, max(budget.steps // STEPS_PER_EPOCH, 1))
             experiment = replace(experiment, epochs=epochs, steps_per_epoch=budget.steps // epochs)
         return replace(
             experiment,
