@@ -9,6 +9,7 @@ import keras
 from configs.malp import MaLPExperiment
 from datasets.manipulations import HARMLESS
 from evaluate_malp import find_manipulation
+from irl_keras.images import read_image
 from irl_keras.optimizers import AdamByPart
 from malp_keras.key_making import FineTuned
 from malp_keras.training import MaLPTraining
@@ -18,9 +19,9 @@ from measuring_malp import (
     Conditions,
     Photograph,
     Proactive,
+    central_square,
     measure,
     picture_seed,
-    read_square,
 )
 from train_malp import batches, read_folders
 from training_records import read_config
@@ -98,7 +99,7 @@ def _calibrate(model, experiment, held_out, seed):
     )
     method, calibrator = Proactive(model), Calibrator()
     for path in held_out:
-        square = read_square(path, model.size)
+        square = central_square(read_image(path), model.size)
         photograph = Photograph(path.name, square, picture_seed(path.name, seed))
         for inspection in measure(photograph, method, conditions):
             calibrator.add(inspection)
