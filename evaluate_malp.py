@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from measuring_malp import (
     CLEAN,
     Calibrator,
     Conditions,
+    Measurements,
     Proactive,
     Source,
     Thresholds,
@@ -55,6 +57,12 @@ def add_parser(commands) -> None:
         help=f"shipped preset or a preset's folder (default: {DEFAULT_PRESET})",
     )
     model.add_argument("--weights", type=Path, metavar="FILE.keras", help="model saved by Keras")
+    parser.add_argument(
+        "--passive",
+        type=Path,
+        metavar="FILE.keras",
+        help="a network without templates to measure beside it, as table 2 trains it",
+    )
     parser.add_argument(
         "--data",
         type=Path,
@@ -170,32 +178,49 @@ def run(options: argparse.Namespace) -> int:
     if options.export:
         return export(method, sources, options)
     conditions = find_conditions(options)
+    methods, all_weights = [method], [weights]
+    if options.passive:
+        passive, passive_weights = load_file(options.passive, options.passive.parent.name)
+        methods.append(passive)
+        all_weights.append(passive_weights)
     if options.table:
-        return command.run_experiment(options, [method], [weights], conditions)
-    measured = measure_all(sources, [method], conditions, options.seed)
+        return command.run_experiment(options, methods, all_weights, conditions)
+    measured = measure_all(sources, methods, conditions, options.seed)
     if len(measured.failed) == len(sources):
         raise ValueError(f"none of the {len(sources)} photographs could be measured")
-    thresholds = report.thresholds_of([method], options.seed)
+    data = {
+        "folder": options.data or "the bundled test photographs",
+        "pictures": len(sources),
+        "size": options.size or method.model.size,
+    }
+    weights = {"weights": weights, "passive": all_weights[1:]}
+    write_results(measured, methods, conditions, {"data": data, **weights}, options)
+    return say_failures(measured.failed, sources)
+
+
+def write_results(
+    measured: Measurements,
+    methods: Sequence[Proactive],
+    conditions: Conditions,
+    settings: dict,
+    options: argparse.Namespace,
+) -> None:
+    """Prints the tables; writes them, all values and the picture grid into the output folder."""
+    thresholds = report.thresholds_of(methods, options.seed)
     results = {
-        "data": {
-            "folder": options.data or "the bundled test photographs",
-            "pictures": len(sources),
-            "size": options.size or method.model.size,
-        },
-        "weights": weights,
-        "thresholds": method.thresholds._asdict(),
+        **settings,
+        "thresholds": {method.name: method.thresholds._asdict() for method in methods},
         "manipulations": [one.name for one in conditions.manipulations],
-        "degradations": options.degradations,
+        "degradations": conditions.degradations,
         "seed": options.seed,
         "versions": reports.library_versions(),
         "pictures": measured.records,
         "quality": measured.quality,
         "failed": measured.failed,
-        "notes": notes(method),
+        "notes": notes(methods[0]),
     }
     sections = report.sections(measured, thresholds, options.seed)
-    write(method.name, options.out / "metrics", results, sections, measured.grid)
-    return say_failures(measured.failed, sources)
+    write(methods[0].name, options.out / "metrics", results, sections, measured.grid)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -256,17 +281,21 @@ def preset_folder(preset: str) -> Path:
 def load_method(options: argparse.Namespace) -> tuple[Proactive, dict[str, str]]:
     """Loads the model to measure; also returns the name and the SHA-256 of its weights."""
     if options.weights:
-        model = load_model_file(options.weights)
-        model = getattr(model, "malp", model)  # a checkpoint of training holds it
-        if not isinstance(model, MaLP):
-            raise ValueError(f"{options.weights}: is no MaLP")
-        sha256 = hashlib.sha256(read_bytes(options.weights)).hexdigest()
-        weights = {"name": options.weights.name, "sha256": sha256}
-        return Proactive(model, weights["name"]), weights
+        return load_file(options.weights, options.weights.name)
     model = malp_keras.from_preset(options.preset)
     card = malp_keras.read_card(options.preset)
     method = Proactive(model, card["name"], Thresholds.of_card(card))
     return method, {"name": card["name"], "sha256": card["sha256"]}
+
+
+def load_file(path: Path, name: str) -> tuple[Proactive, dict[str, str]]:
+    """Loads a model that Keras saved, or the one in a checkpoint of training; not calibrated."""
+    model = load_model_file(path)
+    model = getattr(model, "malp", model)
+    if not isinstance(model, MaLP):
+        raise ValueError(f"{path}: is no MaLP, nor a training of it")
+    sha256 = hashlib.sha256(read_bytes(path)).hexdigest()
+    return Proactive(model, name), {"name": name, "sha256": sha256}
 
 
 def export(method: Proactive, sources: list[Source], options: argparse.Namespace) -> int:

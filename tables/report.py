@@ -218,9 +218,9 @@ def mark_quick(rows: Sequence[dict]) -> list[dict]:
 
 
 def _marked(column: str, value: object) -> object:
-    text = str(value)
-    is_measured = text[0].isdigit() and column != "pictures" and not column.startswith("paper's")
-    if not is_measured:
+    # Numbers that are not text are counts and conditions.
+    text = value if isinstance(value, str) else ""
+    if not text[:1].isdigit() or column.startswith("paper's"):
         return value
     first, *rest = text.split("\n")
     return "\n".join([f"{first}{QUICK_MARK}", *rest])

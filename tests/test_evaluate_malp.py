@@ -215,7 +215,7 @@ def test_command_line_on_the_bundled_photographs(tmp_path, preset, capsys):
     protected = [record["scores"]["PSNR"] for record in results["quality"]]
     assert quality["PSNR, dB"].startswith(f"{np.mean(protected):.3f}")
     assert results["weights"]["sha256"] == malp_keras.read_card(preset)["sha256"]
-    assert results["thresholds"]["data"] == "not calibrated"
+    assert results["thresholds"]["tiny"]["data"] == "not calibrated"
     assert read_image(tmp_path / "out" / "metrics.png").shape[1] == 6 * (256 + 8) + 8
     page = (tmp_path / "out" / "metrics.md").read_text()
     assert page.startswith("# tiny") and "| noise | splice | any | 2 |" in page
@@ -233,7 +233,7 @@ def test_calibration_goes_into_the_card_and_is_used(tmp_path, preset):
     assert "2 photographs of samples/train, seed 0; erase; clean" in calibration["data"]
     assert malp_keras.from_preset(preset).size == 64
     results = run(tmp_path / "out", preset, *arguments)
-    assert list(results["thresholds"].values()) == list(calibration.values())
+    assert list(results["thresholds"]["tiny"].values()) == list(calibration.values())
 
 
 def test_another_program_manipulates_exported_pictures(tmp_path, preset, capsys):
@@ -260,6 +260,20 @@ def test_a_network_in_a_file_is_a_manipulation(tmp_path):
     [made] = negative(np.full((1, 64, 64, 3), 200, np.uint8), [0])
     assert negative.name == "negative" and made.mask is None
     assert np.unique(made.image).tolist() == [55]
+
+
+def test_a_passive_network_is_measured_without_protection(tmp_path, preset):
+    path = tmp_path / "passive" / "last.keras"
+    path.parent.mkdir()
+    malp_keras.malp(**ARGUMENTS, strength=0.0).save(path)
+    arguments = ["--manipulations", "erase", "--degradations", "clean", "--limit", "1"]
+    results = run(tmp_path / "out", preset, *arguments, "--passive", str(path))
+    of_passive = [one for one in results["pictures"] if one["method"] == "passive"]
+    # Its photographs are authentic, not unprotected.
+    assert {one["truth"] for one in of_passive} == {"authentic", "manipulated"}
+    assert {one["verdict"] for one in of_passive} <= {"authentic", "manipulated"}
+    assert [row["method"] for row in results["sections"]["Protected pictures"]] == ["tiny"]
+    assert results["passive"][0]["name"] == "passive"
 
 
 def test_pictures_are_scaled_for_inspection_and_maps_back(preset):

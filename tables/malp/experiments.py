@@ -20,6 +20,9 @@ from tables.malp import report, security, speed
 from tables.specs import ROBUSTNESS
 
 SIDES = (64, 128, 256, 512)
+"""Of the table of resolutions, in pixels."""
+FORGED = 30
+"""Photographs that are forged, at most, in the table about security."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def what_attackers_gain(setting: Setting) -> Made:
     layer = method.model.template_layer
     rows, estimates = security.averaging_attack(layer, whole, size, counts, options.seed)
     records = security.forgery_records(
-        setting.sources(size), method, setting.conditions, estimates, options.seed
+        setting.sources(size)[:FORGED], method, setting.conditions, estimates, options.seed
     )
     summary = security.summary(records, options.seed)
     distinct = min(len(whole), counts[-1])

@@ -140,7 +140,7 @@ def template_rows(methods: Sequence[Proactive]) -> list[dict]:
             {
                 "method": method.name,
                 "templates": layer.count,
-                "strength": f"{layer.strength:.3g}",
+                "strength": round(layer.strength, 4),
                 "mean cosine of two": f"{np.mean(cosines):.3f}" if cosines else "-",
             }
         )
