@@ -9,7 +9,7 @@ from PIL import Image
 
 import malp_keras
 
-ARGUMENTS = {"size": 32, "count": 3, "strength": 0.05, "normalize": True, "filters": 4}
+ARGUMENTS = {"size": 64, "count": 3, "strength": 0.05, "normalize": True, "filters": 4}
 ARGUMENTS |= {"stride": 2, "matched": True, "classifier_filters": 2}
 CALIBRATION = {
     "map_threshold": 0.5,

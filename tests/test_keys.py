@@ -191,7 +191,7 @@ from malp_keras.losses import LossWeights
 
 experiment = MaLPExperiment(
     recipe=ProtectionRecipe(
-        size=32, manipulations={"splice": 1, "erase": 1}, sides=(64,), harmless_share=0.5
+        size=64, manipulations={"splice": 1, "erase": 1}, sides=(64,), harmless_share=0.5
     ),
     loss=LossWeights(template_magnitude=0, template_similarity=0, template_low_frequency=0),
     exact_mask=True,
