@@ -163,10 +163,6 @@ class STGANTraining(InpainterTraining):
     of weight 1) and, for WGAN-GP, `penalty` (of weight 10) for the critic. The metric
     `edits_recognized` is the share of flips that the critic's attribute head sees as wanted.
 
-    A head that sees untouched pictures alone is satisfied with invisible changes that mislead it,
-    most of all after few pictures. With a `doubt`, which the paper has not, it learns as well to
-    see the present attributes in edited pictures, so that edits have to look like real ones.
-
     The paper: Adam, rate 2e-4, betas 0.5 and 0.999, batches of 32, WGAN-GP with five critic steps
     for each of the generator. Here every step trains both, and a higher rate of the critic takes
     the place of its further steps (two time-scale update rule, Heusel et al., 2017). The hinge
@@ -177,8 +173,6 @@ class STGANTraining(InpainterTraining):
         critic: From `stgan_critic`, spectral for the hinge loss alone.
         loss: "wgan_gp" or "hinge", the adversarial loss.
         reconstruction_weight, attributes_weight, adversarial_weight: Of the generator's terms.
-        doubt: Weight of edited pictures, with their labels before the edit, in the attribute
-            head's loss.
         seed: Non-negative integer, for the flips and the mixtures that the penalty is taken at.
         **kwargs: Arguments of `keras.Model`.
 
@@ -206,7 +200,6 @@ class STGANTraining(InpainterTraining):
         reconstruction_weight=100.0,
         attributes_weight=10.0,
         adversarial_weight=1.0,
-        doubt=0.0,
         seed=0,
         **kwargs,
     ):
@@ -220,7 +213,6 @@ class STGANTraining(InpainterTraining):
             "reconstruction_weight": reconstruction_weight,
             "attributes_weight": attributes_weight,
             "adversarial_weight": adversarial_weight,
-            "doubt": doubt,
             "seed": seed,
         }
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -247,15 +239,14 @@ class STGANTraining(InpainterTraining):
         self._count_recognized(held["attributes"], target, outputs["flipped"])
         both = self.critic(ops.concatenate([image, constant]), training=training)
         real, fake = ops.split(both["score"], 2)
-        known, doubted = ops.split(both["attributes"], 2)
+        known, _ = ops.split(both["attributes"], 2)
         weight = self.arguments
         terms = {
             "reconstruction": weight["reconstruction_weight"]
             * ops.mean(ops.abs(outputs["reconstructed"] - image)),
             "attributes": weight["attributes_weight"] * _cross_entropy(target, held["attributes"]),
             "adversarial": -weight["adversarial_weight"] * ops.mean(held["score"]),
-            "critic_attributes": _cross_entropy(labels, known)
-            + weight["doubt"] * _cross_entropy(labels, doubted),
+            "critic_attributes": _cross_entropy(labels, known),
         }
         if self.arguments["loss"] == "hinge":
             return {**terms, "critic": hinge_critic_loss(real, fake)}
