@@ -52,6 +52,11 @@ if ON_TENSORFLOW:  # other backends train without it
     from datasets.pipeline import training_dataset
 
 MONITOR = "val_F1"
+MEASURED = (
+    *("data", "threshold", "seed", "forged", "untouched", "detection"),
+    *("manipulations", "degradations", "calibration", "summaries"),
+)
+"""Fields of metrics.json that model cards keep, of IRL-Net and of MaLP."""
 
 
 def main(argv=None):
@@ -174,7 +179,8 @@ def make_preset(args):
     """Writes the last model of a training as a preset, with its model card.
 
     The numbers of the card must come from the preset's own float16 weights: make the preset,
-    measure it with evaluate.py, then make it again with `--metrics`.
+    calibrate it if it is MaLP's, measure it with evaluate.py, then make it again with `--metrics`,
+    which keeps the calibration that was measured with.
     """
     experiment = read_config(args.config, (IRLExperiment, MaLPExperiment))
     record = read_record(args.training / "experiment.json")
@@ -193,7 +199,9 @@ def make_preset(args):
     card = save_preset(model, args.out, card)
     if args.metrics:
         measured = [read_measured(path, card["sha256"]) for path in args.metrics]
-        save_preset(model, args.out, {**card, "measured": measured})
+        calibrations = [one.pop("calibration") for one in measured if "calibration" in one]
+        kept = {"calibration": calibrations[0]} if calibrations else {}
+        save_preset(model, args.out, {**card, **kept, "measured": measured})
     print(f"Preset {args.out}: {card['bytes']} bytes, SHA-256 {card['sha256']}")
 
 
@@ -202,10 +210,7 @@ def read_measured(path, sha256):
     results = json.loads(path.read_text())
     if results["weights"]["sha256"] != sha256:
         raise ValueError(f"{path}: measured with other weights; run evaluate.py --preset again")
-    return {
-        key: results[key]
-        for key in ("data", "threshold", "seed", "forged", "untouched", "detection")
-    }
+    return {key: results[key] for key in MEASURED if key in results}
 
 
 def read_experiment(args):

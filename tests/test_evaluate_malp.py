@@ -12,6 +12,7 @@ import evaluate
 import evaluate_malp
 import malp_keras
 import measuring_malp
+import train
 from datasets.manipulations import MANIPULATIONS
 from datasets.manipulations.base import Manipulated, PictureEdit
 from irl_keras.images import read_image, write_png
@@ -234,6 +235,12 @@ def test_calibration_goes_into_the_card_and_is_used(tmp_path, preset):
     assert malp_keras.from_preset(preset).size == 64
     results = run(tmp_path / "out", preset, *arguments)
     assert list(results["thresholds"]["tiny"].values()) == list(calibration.values())
+
+    # A preset that is made again with what was measured keeps both.
+    measured = train.read_measured(tmp_path / "out" / "metrics.json", card["sha256"])
+    assert measured["calibration"] == calibration
+    assert {row["method"] for row in measured["summaries"]["detection"]} >= {"tiny", "noise"}
+    assert "pictures" not in measured
 
 
 def test_another_program_manipulates_exported_pictures(tmp_path, preset, capsys):

@@ -91,7 +91,20 @@ def sections(
             measured, ("method",), thresholds, seed
         ),
         "Verdicts": verdict_rows(measured, ("method", "truth", "degradation"), seed),
+        "Verdicts, all conditions": verdict_rows(measured, ("method", "truth"), seed),
         "Protected pictures": quality_rows(measured, seed),
+    }
+
+
+def summaries(
+    measured: Measurements, thresholds: Mapping[str, Thresholds], seed: int
+) -> dict[str, list[dict]]:
+    """The numbers of a single evaluation that a model card keeps."""
+    return {
+        "maps": localization(measured.records, ("method", "degradation"), seed),
+        "detection": detection(measured.records, ("method",), thresholds, seed),
+        "verdicts": verdict_shares(measured.records, ("method", "truth"), seed),
+        "protected": metrics.summarize_groups(measured.quality, ("method",), seed),
     }
 
 
