@@ -12,6 +12,7 @@ INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 
 demo: $(VENV)/.installed
 	$(RUN) evaluate.py irl --out runs/demo
+	$(RUN) evaluate.py malp --manipulations splice copy_move sticker telea --out runs/demo_malp
 
 test: $(VENV)/.installed-dev
 	$(RUN) -m pytest -n 2 --dist loadfile

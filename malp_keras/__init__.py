@@ -2,6 +2,7 @@
 
 - `malp` builds the template set with the networks that inspection needs, `from_preset` loads
   trained ones;
+- `protect` and `verify` work on pictures of any size, `python -m malp_keras` on files;
 - `malp_localizer`, `vit_branch` and `fakeness_classifier` are its parts as ordinary models;
 - `layers`, `losses` and `training` serve training and fine-tuning.
 """
@@ -11,6 +12,8 @@ from malp_keras.classifier import fakeness_classifier
 from malp_keras.localizer import malp_localizer
 from malp_keras.malp import MaLP, malp
 from malp_keras.presets import from_preset, list_presets, read_card, save_preset
+from malp_keras.protection import protect
+from malp_keras.verification import verify
 from malp_keras.vit import vit_branch
 
 __all__ = [
@@ -22,8 +25,10 @@ __all__ = [
     "losses",
     "malp",
     "malp_localizer",
+    "protect",
     "read_card",
     "save_preset",
     "training",
+    "verify",
     "vit_branch",
 ]
