@@ -80,7 +80,7 @@ def train_stgan(args):
     trim_csv_log(log, epochs_done)
     model.fit(
         FaceBatches(
-            FaceCrops(faces, experiment.size, experiment.min_scale, args.seed),
+            FaceCrops(faces, experiment.size, experiment.min_scale, args.seed, experiment.tint),
             experiment.batch_size,
             first_sample=epochs_done * experiment.steps_per_epoch * experiment.batch_size,
         ),

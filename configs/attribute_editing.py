@@ -15,6 +15,8 @@ class EditorExperiment:
         training: Arguments of `STGANTraining`: the adversarial loss and the weights of terms.
         size: Side of the square training crops, in pixels.
         min_scale: The least share of a photograph's short side that a crop has.
+        tint: Each colour channel of a crop is multiplied by a factor of 1 - tint to 1 + tint, so
+            that the critic cannot tell an attribute by the tint of the whole picture.
         batch_size: Crops per step; each is reconstructed and edited.
         epochs: Number of epochs.
         steps_per_epoch: Steps in an epoch.
@@ -30,6 +32,7 @@ class EditorExperiment:
     training: dict = field(default_factory=dict)
     size: int = 128
     min_scale: float = 0.85
+    tint: float = 0.0
     batch_size: int = 16
     epochs: int = 20
     steps_per_epoch: int = 100

@@ -95,13 +95,17 @@ class FaceCrops:
         min_scale: The side of a crop is this share of the photograph's short side, up to all of
             it, before it is resized.
         seed: Non-negative integer; decides every sample.
+        tint: Each colour channel is multiplied by a factor of `1 - tint` to `1 + tint`.
     """
 
-    def __init__(self, faces: LabelledFaces, size: int, min_scale: float, seed: int):
+    def __init__(
+        self, faces: LabelledFaces, size: int, min_scale: float, seed: int, tint: float = 0.0
+    ):
         self.faces = faces
         self.size = size
         self.min_scale = min_scale
         self.seed = seed
+        self.tint = tint
         self._cache = Cache(read_image)
 
     def sample(self, index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +115,9 @@ class FaceCrops:
         face = face_crop(photograph, self.size, rng.uniform(self.min_scale, 1.0), rng.random(2))
         if rng.random() < 0.5:
             face = face[:, ::-1]
-        return np.ascontiguousarray(face), self.faces.labels[item]
+        factors = rng.uniform(1 - self.tint, 1 + self.tint, 3)
+        face = np.clip(np.rint(face * factors), 0, 255).astype(np.uint8)
+        return face, self.faces.labels[item]
 
 
 def face_crop(

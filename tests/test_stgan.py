@@ -210,7 +210,7 @@ def test_training_moves_every_weight(loss):
 
 @pytest.mark.parametrize("loss", ADVERSARIAL_LOSSES)
 def test_losses_equal_their_equations(loss):
-    model = training(loss, reconstruction_weight=7.0)
+    model = training(loss, reconstruction_weight=7.0, change_weight=3.0)
     inputs = faces()
     outputs = model(inputs)
     edited, flipped = (ops.convert_to_numpy(outputs[key]) for key in ("edited", "flipped"))
@@ -231,6 +231,7 @@ def test_losses_equal_their_equations(loss):
         "reconstruction": 7 * np.abs(rebuilt - inputs["image"]).mean(),
         "attributes": 10 * cross_entropy(target, found),
         "adversarial": -fake.mean(),
+        "change": 3 * np.abs(edited - inputs["image"]).mean(),
         "critic_attributes": cross_entropy(inputs["labels"], known),
     }
     if loss == "hinge":
