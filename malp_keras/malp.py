@@ -33,8 +33,8 @@ class MaLP(keras.Model):
     Returns:
         Float32 tensors by name: `map`, the fakeness map, `(batch, height, width, 1)` in [0, 1];
         `template`, the recovered template, same shape; `cosines`, of the recovered template with
-        each of the set, `(batch, count)`; `cosine`, the largest of them, `(batch,)`; `logit`,
-        `(batch,)`, above 0 for manipulated pictures.
+        each of the set, a sixteenth of each side left out, `(batch, count)`; `cosine`, the
+        largest of them, `(batch,)`; `logit`, `(batch,)`, above 0 for manipulated pictures.
 
     Example:
     ```python
@@ -68,9 +68,10 @@ class MaLP(keras.Model):
         outputs = self.localizer(
             {"image": images, "templates": ops.stop_gradient(templates)}, training=training
         )
+        recovered = _without_frame(outputs["template"])
         cosines = ops.stack(
             [
-                cosine_similarity(outputs["template"], template[None, :, :, None])
+                cosine_similarity(recovered, _without_frame(template[None, :, :, None]))
                 for template in ops.unstack(known, self.template_layer.count)
             ],
             axis=-1,
@@ -92,6 +93,16 @@ class MaLP(keras.Model):
     def from_config(cls, config):
         parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in _PARTS}
         return cls(**{**config, **parts})
+
+
+def _without_frame(maps):
+    """Cuts a sixteenth off each side, where the padding tells a CNN its place in the picture.
+
+    There it could emit a part of the template that no picture has to carry.
+    """
+    _, height, width, _ = ops.shape(maps)
+    top, left = height // 16, width // 16
+    return maps[:, top : height - top, left : width - left]
 
 
 def malp(
