@@ -60,7 +60,7 @@ def unit_with(**biases):
     unit(inputs)
     for name in ("reset", "update", "candidate"):
         convolution = getattr(unit, name)
-        convolution.kernel.assign(ops.zeros_like(convolution.kernel))
+        convolution.kernel.assign(np.zeros(convolution.kernel.shape, "float32"))
         convolution.bias.assign(np.full(4, biases[name], "float32"))
     return unit, inputs
 
@@ -276,6 +276,7 @@ def test_each_side_sees_the_other_as_a_constant():
         assert moved == {moves}
 
 
+@pytest.mark.slow
 def test_it_learns_to_flip_an_attribute():
     model = training("hinge")
     model.compile(keras.optimizers.Adam(5e-3, beta_1=0.5), jit_compile=False)
