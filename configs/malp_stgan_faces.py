@@ -10,7 +10,7 @@ from datasets.protected import ProtectionRecipe
 experiment = MaLPExperiment(
     recipe=ProtectionRecipe(
         size=128,
-        manipulations={"stgan": 1.0},
+        manipulations={"stgan_faces": 1.0},
         sides=(128,),
     ),
     # The paper's rates are 1e-5 for the CNN and the classifier, 1e-6 for the template and the

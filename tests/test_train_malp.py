@@ -62,7 +62,7 @@ def trained(config, tmp_path_factory):
 def test_every_config_names_manipulations_and_builds(path):
     experiment = read_config(path, MaLPExperiment)
     # STGAN joins the manipulations when its weights are trained.
-    assert set(experiment.recipe.manipulations) <= {*MANIPULATIONS, "stgan"}
+    assert set(experiment.recipe.manipulations) <= {*MANIPULATIONS, "stgan_faces"}
     model = malp(**experiment.architecture["arguments"])
     assert model.size == experiment.recipe.size
     assert vit_branch(model.size, **experiment.vit).output_shape[1:3] == (model.size, model.size)

@@ -11,6 +11,7 @@ from datasets.manipulations.drawn import sticker, text
 from datasets.manipulations.harmless import HARMLESS, harmless
 from datasets.manipulations.inpainted import Inpainted
 from datasets.manipulations.local import Splice, blur_region, colour, copy_move, erase, pixelate
+from datasets.manipulations.stgan import WEIGHTS, STGANManipulation
 
 __all__ = ["FAMILIES", "HARMLESS", "MANIPULATIONS", "Manipulated", "Manipulation", "harmless"]
 
@@ -28,5 +29,6 @@ MANIPULATIONS: dict[str, Manipulation] = {
     "splice": Splice(),
     **{name: PictureEdit(name, "local", edit) for name, edit in _EDITS.items()},
     **{name: Inpainted(name) for name in INPAINTERS},
+    **{name: STGANManipulation(name) for name in WEIGHTS.names()},
 }
 """Every manipulation that is ready to use, by name."""
