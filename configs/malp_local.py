@@ -12,17 +12,20 @@ from datasets.protected import ProtectionRecipe
 from malp_keras.losses import LossWeights
 
 CARD = {
-    "training_data": "986 scene photographs (BSDS500, ImageNet samples, AFHQ, samples of OpenCV and "
-    "HiFill) and 1204 faces (Face-Mask-Detection, CelebA-HQ samples, deepface), most of them JPEG "
-    "files; not redistributed. Squares of 256 to 512 pixels, protected, manipulated (splicing, "
-    "blurring, recolouring, text, erasing, OpenCV's Telea and Navier-Stokes inpainting), harmlessly "
-    "changed, and scaled to 256. Validation on 285 other photographs; splits by photograph.",
+    "training_data": "986 scene photographs (BSDS500, ImageNet samples, AFHQ, samples of OpenCV "
+    "and HiFill) and 1204 faces (Face-Mask-Detection, CelebA-HQ samples, deepface), most of them "
+    "JPEG files; not redistributed. Squares of 256 to 512 pixels, protected, manipulated "
+    "(splicing, blurring, recolouring, text, erasing, OpenCV's Telea and Navier-Stokes "
+    "inpainting), harmlessly changed, and scaled to 256. Thresholds chosen on 106 other "
+    "photographs; splits by photograph.",
     "limits": [
         "The template is public: whoever has this preset can protect a manipulated picture again. "
         "Where that matters, make a private key.",
         "Recolouring, brightness and contrast leave the template in place and are hardly found.",
         "Pictures are inspected at 256 by 256 pixels: a change of a few per cent of the sides is "
         "too small to be seen.",
+        "On flat backgrounds the template can be seen as a faint texture, and along the picture's "
+        "borders, where it is strongest, as a thin line.",
         "Cropping, turning, or any other move of the picture's contents makes a protected picture "
         "look unprotected.",
     ],
