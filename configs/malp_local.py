@@ -19,8 +19,8 @@ CARD = {
     "inpainting), harmlessly changed, and scaled to 256. Thresholds chosen on 106 other "
     "photographs; splits by photograph.",
     "limits": [
-        "The template is public: whoever has this preset can protect a manipulated picture again. "
-        "Where that matters, make a private key.",
+        "The template is public: whoever has this preset can protect a manipulated picture again, "
+        "and so can whoever has ten pictures that one private key protected.",
         "Recolouring, brightness and contrast leave the template in place and are hardly found.",
         "Pictures are inspected at 256 by 256 pixels: a change of a few per cent of the sides is "
         "too small to be seen.",
