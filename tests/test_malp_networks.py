@@ -196,8 +196,9 @@ def test_outputs_are_maps_templates_cosines_and_logits(model):
 def test_cosines_and_logits_follow_eq_10(model):
     outputs = in_numpy(model(pictures()))
     templates = ops.convert_to_numpy(model.template_layer.at_size(32, 32)).astype("float64")
+    templates = templates[:, 2:-2, 2:-2]  # a sixteenth of each side is left out
     for picture in range(2):
-        recovered = outputs["template"][picture, ..., 0].astype("float64")
+        recovered = outputs["template"][picture, 2:-2, 2:-2, 0].astype("float64")
         norms = np.linalg.norm(recovered) * np.linalg.norm(templates, axis=(1, 2))
         cosines = (templates * recovered).sum((1, 2)) / norms
         assert outputs["cosines"][picture] == pytest.approx(cosines, abs=1e-5)
