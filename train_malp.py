@@ -196,12 +196,16 @@ class Validation(keras.callbacks.Callback):
         self.experiment = experiment
         self.seed = seed
 
+    def on_train_begin(self, logs=None):
+        # Once, for it keeps the photographs that it has read.
+        malp = self.model.malp
+        self.source = batches(self.photographs, self.experiment, malp, self.seed)
+
     def on_epoch_end(self, epoch, logs=None):
         malp = self.model.malp
-        source = batches(self.photographs, self.experiment, malp, self.seed)
         scores, right = [], []
         for number in range(VALIDATION_BATCHES):
-            (batch,) = source.make(number)
+            (batch,) = self.source.make(number)
             authentic, manipulated = (malp(batch[k]) for k in ("protected", "manipulated"))
             right += [
                 *(np.asarray(authentic["logit"]) < 0),

@@ -505,13 +505,16 @@ def exit_status(run_job: Callable[[], Counter[str]], out: str) -> int:
         out: Output folder, for the summary.
 
     Returns:
-        0 done, 1 some inputs failed, 2 nothing done.
+        0 done, 1 some inputs failed, 2 nothing done, 130 interrupted.
     """
     try:
         counts = run_job()
     except (OSError, ValueError) as error:
         print("error: " + " ".join(str(error).splitlines()), file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
     found = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
     print(f"{counts.total()} inputs: {found}; see {Path(out) / 'report.jsonl'}")
     return 1 if counts["failed"] else 0
@@ -546,5 +549,5 @@ def run_program(
             warnings.filterwarnings("ignore", module="PIL")  # errors say what matters
             return options.run(options)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         return 130

@@ -41,6 +41,18 @@ class Localizer(abc.ABC):
         """
 
 
+def check_picture(image: np.ndarray) -> None:
+    """Raises ValueError for what is not uint8 (H, W, 3) with sides of at least 16 pixels."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"a picture must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
+    height, width = image.shape[:2]
+    if min(height, width) < MIN_SIDE:
+        raise ValueError(
+            f"a picture of {width}x{height} pixels is too small; "
+            f"give one of at least {MIN_SIDE}x{MIN_SIDE}"
+        )
+
+
 class ModelLocalizer(Localizer):
     """A Keras model as a localizer: small pictures whole, large ones in blended tiles.
 
@@ -76,14 +88,8 @@ class ModelLocalizer(Localizer):
         self.overlap = overlap
 
     def localize(self, image: np.ndarray) -> np.ndarray:
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise ValueError(f"a picture must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
+        check_picture(image)
         height, width = image.shape[:2]
-        if min(height, width) < MIN_SIDE:
-            raise ValueError(
-                f"a picture of {width}x{height} pixels is too small; "
-                f"give one of at least {MIN_SIDE}x{MIN_SIDE}"
-            )
         if height * width <= self.whole_limit:
             return self._run(image)
         return tiling.localize_in_tiles(image, self._run, self.tile, self.overlap)

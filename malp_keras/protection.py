@@ -25,7 +25,7 @@ import numpy as np
 
 from irl_keras import batch_jobs, images, metrics
 from irl_keras.files import write_atomically
-from irl_keras.localizers import MIN_SIDE
+from irl_keras.localizers import check_picture
 from malp_keras import keys
 from malp_keras.layers.template_layer import HALF_RANGE, TemplateLayer
 from malp_keras.malp import MaLP
@@ -80,18 +80,6 @@ def protect(model: MaLP, image: np.ndarray, index: int | None = None) -> np.ndar
             levels = image[rows, columns] + added[..., np.newaxis]
             protected[rows, columns] = np.rint(np.clip(levels, 0, 255, out=levels))
     return protected
-
-
-def check_picture(image: np.ndarray) -> None:
-    """Raises ValueError for what is not uint8 (H, W, 3) with sides of at least 16 pixels."""
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"a picture must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
-    height, width = image.shape[:2]
-    if min(height, width) < MIN_SIDE:
-        raise ValueError(
-            f"a picture of {width}x{height} pixels is too small; "
-            f"give one of at least {MIN_SIDE}x{MIN_SIDE}"
-        )
 
 
 def template_index(model: MaLP, image: np.ndarray) -> int:

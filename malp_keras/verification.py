@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 
 from irl_keras import batch_jobs, metrics, reports
+from irl_keras.localizers import check_picture
 from malp_keras import keys
 from malp_keras.malp import MaLP
-from malp_keras.protection import check_picture
 
 AUTHENTIC, MANIPULATED, UNPROTECTED = "authentic", "manipulated", "unprotected"
 
