@@ -232,7 +232,9 @@ def _check(options: argparse.Namespace) -> None:
         if getattr(options, name) and not (trains or (name == "quick" and options.table)):
             kind = "a --table" if name == "quick" else "a --table that trains"
             raise ValueError(f"--{name} needs {kind}")
-    for name in ("data", "weights", "size", "export", "calibrate"):
+    if options.calibrate and options.table:
+        raise ValueError("--calibrate and --table are two commands")
+    for name in ("data", "weights", "size", "export"):
         if trains and getattr(options, name):
             raise ValueError(f"table {options.table} trains its own networks: leave out --{name}")
 
@@ -256,8 +258,6 @@ def calibrate(options: argparse.Namespace) -> int:
     sources = photographs(options.data, options.size or method.model.size, options.limit)
     calibrator = Calibrator()
     conditions = find_conditions(options)
-    if options.table:
-        return command.run_experiment(options, [method], [weights], conditions)
     measured = measure_all(sources, [method], conditions, options.seed, calibrator.add)
     names = ", ".join(one.name for one in conditions.manipulations)
     data = (

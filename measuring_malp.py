@@ -476,12 +476,15 @@ class Calibrator:
 
     def __init__(self):
         self._scores, self._cosines, self._curves = [], [], []
+        self._authentic_levels = np.zeros(MAP_STEPS + 1, np.int64)
 
     def add(self, inspection: Inspection) -> None:
         """Takes an inspection of `measure` into account."""
         truth, finding = inspection.record["truth"], inspection.finding
         if truth == AUTHENTIC:
             self._scores.append(finding.score)
+            levels = map_levels(finding.map)
+            self._authentic_levels += np.bincount(levels, minlength=MAP_STEPS + 1)
         elif truth == UNPROTECTED:
             self._cosines.append(finding.cosine)
         elif inspection.mask is not None and inspection.mask.any():
@@ -494,23 +497,34 @@ class Calibrator:
             data: What the inspections were made of.
 
         Returns:
-            The map's threshold with the largest mean F1; the least score that at most
-            `MAX_FALSE_ALARMS` of the authentic pictures reach; the least cosine that at most
-            `MAX_FALSE_ALARMS` of the unprotected ones reach.
+            The map's threshold with the largest mean F1, or where no exact mask is known, the
+            least that at most `MAX_FALSE_ALARMS` of the pixels of authentic pictures reach; the
+            least score that at most `MAX_FALSE_ALARMS` of the authentic pictures reach; the least
+            cosine that at most `MAX_FALSE_ALARMS` of the unprotected ones reach.
 
         Raises:
-            ValueError: When there was no picture of one of these kinds.
+            ValueError: When there was no authentic or no unprotected picture.
         """
-        if not (self._scores and self._cosines and self._curves):
-            raise ValueError("calibration needs manipulations whose exact masks are known")
-        best = 1 + int(np.argmax(np.mean(self._curves, axis=0)[1:]))
+        if not (self._scores and self._cosines):
+            raise ValueError("calibration needs protected and unprotected pictures")
+        if self._curves:
+            best = 1 + int(np.argmax(np.mean(self._curves, axis=0)[1:]))
+        else:
+            reached = np.cumsum(self._authentic_levels[::-1])[::-1]
+            best = int(np.argmax(reached <= MAX_FALSE_ALARMS * reached[0]))
+        # Were every level reached by many, `argmax` would say 0; then no pixel may be flagged.
         limits = reached_by_few(self._scores), reached_by_few(self._cosines)
-        return Thresholds(best / MAP_STEPS, *limits, data)
+        return Thresholds((best or MAP_STEPS) / MAP_STEPS, *limits, data)
+
+
+def map_levels(fakeness: np.ndarray) -> np.ndarray:
+    """The levels of a map's pixels, 0 to `MAP_STEPS`, as one row of integers."""
+    return np.floor(fakeness * MAP_STEPS).astype(np.int64).ravel()
 
 
 def f1_curve(fakeness: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """F1 of a map at the thresholds 0, 1 / `MAP_STEPS`, ..., 1."""
-    level = np.floor(fakeness * MAP_STEPS).astype(np.int64).ravel()
+    level = map_levels(fakeness)
     inside = mask.ravel() == 1
     reached = [
         np.cumsum(np.bincount(level[chosen], minlength=MAP_STEPS + 1)[::-1])[::-1]

@@ -191,8 +191,19 @@ def test_calibration_chooses_the_best_f1_and_few_false_alarms():
     curve = measuring_malp.f1_curve(fakeness, mask)
     expected = measuring_malp.map_scores(fakeness, fakeness, mask, 0.1)["F1"]
     assert curve[100] == pytest.approx(expected) and curve[200] == 1 and curve[500] == 0
-    with pytest.raises(ValueError, match="exact masks"):
+    with pytest.raises(ValueError, match="protected and unprotected"):
         Calibrator().thresholds("nothing")
+
+
+def test_without_exact_masks_few_pixels_of_authentic_pictures_are_flagged():
+    calibrator = Calibrator()
+    image = np.zeros((10, 100, 3), np.uint8)
+    fakeness = np.linspace(0, 0.4995, 1000, dtype=np.float32).reshape(10, 100)
+    for truth in (AUTHENTIC, UNPROTECTED, MANIPULATED):
+        inspection = ({"truth": truth}, image, image, image, None, Finding(fakeness, 0.1, 0.2))
+        calibrator.add(measuring_malp.Inspection(*inspection))
+    flagged = fakeness >= calibrator.thresholds("made up").map
+    assert 0.005 < flagged.mean() <= 0.01
 
 
 def run(out, preset, *arguments, code=0):
@@ -318,6 +329,7 @@ def test_bad_photographs_are_named_and_the_others_go_on(tmp_path, preset, capsys
         (["--manipulations", "magic"], "unknown manipulation 'magic'"),
         (["--data", "no_such_folder"], "no_such_folder"),
         (["--calibrate"], "--calibrate needs"),
+        (["--calibrate", "--table", "fig5"], "--calibrate and --table are two commands"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(arguments, message, preset, capsys):
