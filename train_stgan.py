@@ -194,12 +194,12 @@ def measure(generator, critic, images, labels):
     `edits_recognized` is judged by the critic that the generator learned from, and no independent
     proof; `labels_recognized` is the same head's accuracy on the untouched pictures.
     """
-    rebuilt = edit_in_batches(generator, images, np.zeros_like(labels))
+    rebuilt = edit(generator, images, np.zeros_like(labels))
     change, recognized = [], []
     for index in range(labels.shape[1]):
         difference = np.zeros_like(labels)
         difference[:, index] = 1 - 2 * labels[:, index]
-        edited = edit_in_batches(generator, images, difference)
+        edited = edit(generator, images, difference)
         change.append(np.abs(edited.astype(float) - rebuilt).mean())
         found = critic_attributes(critic, edited)[:, index]
         recognized.append(np.mean(found != labels[:, index]))
@@ -210,13 +210,6 @@ def measure(generator, critic, images, labels):
         "edits_recognized": float(np.mean(recognized)),
         "labels_recognized": float(np.mean(critic_attributes(critic, images) == labels)),
     }
-
-
-def edit_in_batches(generator, images, differences):
-    """`edit` for many pictures."""
-    starts = range(0, len(images), SAMPLES)
-    parts = [slice(start, start + SAMPLES) for start in starts]
-    return np.concatenate([edit(generator, images[part], differences[part]) for part in parts])
 
 
 def critic_attributes(critic, images):

@@ -7,9 +7,11 @@ import subprocess
 import sys
 
 import keras
+import numpy as np
 import pytest
 
-from benchmarks import build, common, memory, pipeline, run_all, speed
+from benchmarks import build, common, edits, memory, pipeline, run_all, speed
+from irl_keras.images import read_image, write_png
 
 
 @pytest.fixture
@@ -159,3 +161,23 @@ def test_run_all_joins_the_tables_and_stops_at_a_failure(tmp_path, monkeypatch, 
     assert run_all.main(["--out", str(tmp_path), "--markdown", str(page)]) == 1
     assert "benchmarks.speed failed with exit code 3" in capsys.readouterr().err
     assert not page.exists()
+
+
+def test_edits(tmp_path, monkeypatch, capsys):
+    """An editor that reddens the lower middle is told from one that changes everything."""
+    for number in range(3):
+        for name in ("mask", "nomask"):
+            picture = np.full((40, 32, 3), 90 + 30 * number, np.uint8)
+            write_png(tmp_path / "faces" / f"{name}_{number}.png", picture)
+
+    def redden(model, images, differences):
+        edited = images.copy()
+        edited[:, 64:115, 32:96, 0] += np.uint8(np.abs(differences[:, :1, None] * 30))
+        return edited + np.uint8(np.abs(differences[:, :1, None, None] * 10))
+
+    monkeypatch.setattr(edits, "edit", redden)
+    arguments = ["--data", str(tmp_path / "faces"), "--out", str(tmp_path)]
+    assert edits.main(arguments) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:4]]
+    assert [row[-4:] for row in rows] == [["3", "20.00", "10.00", "2.00"]] * 2
+    assert read_image(tmp_path / "stgan_faces.png").shape[1] > 4 * 192

@@ -24,6 +24,9 @@ LEVELS = 5
 """Halvings of the encoder and of the critic."""
 
 _PENALTY_WEIGHT = 10.0
+
+_BATCH = 8
+"""Pictures that are edited at a time."""
 ADVERSARIAL_LOSSES = ("wgan_gp", "hinge")
 
 
@@ -302,12 +305,15 @@ def edit(model: keras.Model, images: np.ndarray, differences: np.ndarray) -> np.
     """
     size = model.input["image"].shape[1]
     small = _resized(images, size, size)
-    inputs = {
-        "image": small.astype("float32") / 127.5 - 1,
-        "attributes": np.asarray(differences, "float32"),
-    }
-    edited = ops.convert_to_numpy(model(inputs, training=False))
-    edited = np.clip(np.rint((edited + 1) * 127.5), 0, 255).astype(np.uint8)
+    edited = []
+    for start in range(0, len(images), _BATCH):
+        part = slice(start, start + _BATCH)
+        inputs = {
+            "image": small[part].astype("float32") / 127.5 - 1,
+            "attributes": np.asarray(differences[part], "float32"),
+        }
+        edited.append(ops.convert_to_numpy(model(inputs, training=False)))
+    edited = np.clip(np.rint((np.concatenate(edited) + 1) * 127.5), 0, 255).astype(np.uint8)
     return _resized(edited, *images.shape[1:3])
 
 
