@@ -110,6 +110,7 @@ def malp(
     count=1,
     strength=0.3,
     normalize=False,
+    band=None,
     filters=64,
     stride=1,
     matched=False,
@@ -125,6 +126,7 @@ def malp(
         count: Integer, number of templates; see `TemplateLayer`.
         strength: Float, the paper's m; see `TemplateLayer`.
         normalize: See `TemplateLayer`.
+        band: See `TemplateLayer`.
         filters: See `malp_localizer`.
         stride: See `malp_localizer`.
         matched: See `malp_localizer`.
@@ -143,7 +145,12 @@ def malp(
     ```
     """
     template_layer = TemplateLayer(
-        count, strength=strength, normalize=normalize, seed=seed, name="template_layer"
+        count,
+        strength=strength,
+        normalize=normalize,
+        band=band,
+        seed=seed,
+        name="template_layer",
     )
     if backbone == "resnet50":
         localizer = passive_localizer(resnet50_map(), count)

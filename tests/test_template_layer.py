@@ -83,6 +83,22 @@ def test_templates_start_uniform_between_0_and_1_and_repeat_with_the_seed():
     assert abs(np.corrcoef(one[0].ravel(), one[1].ravel())[0, 1]) < 0.05
 
 
+def test_templates_can_start_as_noise_of_a_band():
+    one, same, other = (
+        templates_of(TemplateLayer(2, 64, band=(0.3, 0.4), seed=seed)) for seed in (5, 5, 6)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other) and not np.array_equal(one[0], one[1])
+    assert one.mean() == pytest.approx(0, abs=1e-6)
+    assert (one**2).mean(axis=(1, 2)) == pytest.approx([1, 1], abs=1e-5)
+    frequencies = np.fft.fftfreq(64)
+    radius = np.hypot(frequencies[:, None], frequencies)
+    energy = np.abs(np.fft.fft2(one)) ** 2
+    assert energy[:, (radius < 0.3) | (radius > 0.4)].sum() < 1e-6 * energy.sum()
+    with pytest.raises(ValueError, match="no frequency in"):
+        TemplateLayer(size=16, band=(0.71, 0.8))
+
+
 def drawn(layer, images):
     """Which template each picture got; the templates are constant and different."""
     return ops.convert_to_numpy(layer(images))[:, 0, 0, 0].astype(int).tolist()
@@ -145,7 +161,7 @@ def test_a_constant_template_vanishes_when_normalized():
 
 
 def test_config_round_trip():
-    layer = TemplateLayer(3, 16, 0.2, normalize=True, seed=7, name="mine")
+    layer = TemplateLayer(3, 16, 0.2, normalize=True, band=(0.2, 0.5), seed=7, name="mine")
     twin = TemplateLayer.from_config(layer.get_config())
     assert twin.get_config() == layer.get_config()
     images, index = pictures(), np.array([2, 1], "int32")

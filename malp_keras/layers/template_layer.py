@@ -1,6 +1,7 @@
 """The encryption module: a set of learnable templates, one added to each picture (eq. 6)."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from malp_keras.resizing import resize_bilinear
@@ -24,6 +25,9 @@ class TemplateLayer(keras.layers.Layer):
         normalize: Whether a resized template is brought to zero mean and a root mean square of 1.
             Then the strength alone decides the PSNR of protected pictures, whatever their size,
             and their mean brightness stays.
+        band: Least and largest spatial frequency, in cycles per template pixel, of the noise that
+            templates start as; uniform noise between 0 and 1 without, as in the paper. Pictures
+            have little detail near half a cycle, which a template stands out from.
         seed: Seed of the draw of templates, or `None`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
@@ -42,21 +46,38 @@ class TemplateLayer(keras.layers.Layer):
     Reference: MaLP, section 3.2.1. Neither the paper nor its program clips or rounds.
     """
 
-    def __init__(self, count=1, size=128, strength=0.3, normalize=False, seed=None, **kwargs):
+    def __init__(
+        self, count=1, size=128, strength=0.3, normalize=False, band=None, seed=None, **kwargs
+    ):
         # The sum of a picture and a weak template needs more than float16's precision.
         super().__init__(**{"dtype": "float32", **kwargs})
         self.count = count
         self.size = size
         self.strength = strength
         self.normalize = normalize
+        self.band = band and tuple(band)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.templates = self.add_weight(
             shape=(count, size, size),
-            initializer=keras.initializers.RandomUniform(0.0, 1.0, seed=seed),
+            initializer=self._band_noise
+            if band
+            else keras.initializers.RandomUniform(0.0, 1.0, seed=seed),
             name="templates",
         )
         self.built = True
+
+    def _band_noise(self, shape, dtype):
+        """Noise of a mean of 0, a root mean square of 1, and no frequencies outside the band."""
+        noise = np.random.default_rng(self.seed).standard_normal(shape)
+        frequencies = np.fft.fftfreq(self.size)
+        radius = np.hypot(frequencies[:, None], frequencies)
+        inside = (radius >= self.band[0]) & (radius <= self.band[1]) & (radius > 0)
+        if not inside.any():
+            raise ValueError(f"templates of {self.size} pixels have no frequency in {self.band}")
+        noise = np.fft.ifft2(np.fft.fft2(noise) * inside).real
+        noise /= np.sqrt(np.mean(noise**2, axis=(1, 2), keepdims=True))
+        return ops.convert_to_tensor(noise, dtype)
 
     def at_size(self, height, width):
         """Returns the templates as they are added, before the strength: (count, height, width)."""
@@ -86,6 +107,6 @@ class TemplateLayer(keras.layers.Layer):
 
     def get_config(self):
         config = super().get_config()
-        for name in ("count", "size", "strength", "normalize", "seed"):
+        for name in ("count", "size", "strength", "normalize", "band", "seed"):
             config[name] = getattr(self, name)
         return config

@@ -20,6 +20,7 @@ UNSEEN_INPAINTERS = ("patch",)
 CLASSIFIER = {"classifier_real": 0.0, "classifier_fake": 0.0}
 TEMPLATE = {"template_magnitude": 0.0, "template_similarity": 0.0, "template_low_frequency": 0.0}
 RECOVERY = {"recovery_real": 0.0, "recovery_fake": 0.0}
+VIT = {"backbone": "vit"}
 PAPER_STRENGTH = 0.3
 LOCALIZATION = {"cosine", "ssim", "segmentation"}
 """Ends of the names of the weights of eq. (8), but for the squared error, which remains."""
@@ -36,7 +37,8 @@ class Row:
         model: Arguments of `malp_keras.malp` that differ.
         loss: Weights that differ.
         factors: Factors on the learning rate that differ.
-        vit: Arguments of the second branch that differ, or `None` for none.
+        vit: Arguments of the second branch that differ; `None` for no second branch. Without any,
+            the branch is the configuration's, if that has one.
         strength: Factor on the templates' strength.
         templates: Number of templates, or the configuration's.
         manipulations: What it is trained on, or the configuration's.
@@ -68,9 +70,14 @@ class Row:
             recipe=recipe,
             model={**experiment.model, "strength": strength, **self.model},
             loss=replace(experiment.loss, **self.loss),
-            factors={**self.factors, **experiment.factors},
-            vit=None if self.vit is None else {**(experiment.vit or {}), **self.vit},
+            factors={**experiment.factors, **self.factors},
+            vit=self._second_branch(experiment.vit),
         )
+
+    def _second_branch(self, configured: Mapping[str, object] | None) -> dict | None:
+        if self.vit is None or (configured is None and not self.vit):
+            return None
+        return {**(configured or {}), **self.vit}
 
 
 @dataclass(frozen=True)
@@ -125,12 +132,13 @@ def comparison(config: str) -> list[Row]:
 def branches(config: str) -> list[Row]:
     """Table 8."""
     off = {f"cnn_{name}": 0.0 for name in (*LOCALIZATION, "squared_error")}
-    transformer = Row("transformer only", f"{config}_vit", config, loss=off, measured_branch=True)
+    # The paper's configuration has both branches; they are trained once for all tables.
+    both = config if config == PAPER else f"{config}_cnn_vit"
     return [
         Row("CNN only", f"{config}_cnn", config, vit=None),
-        transformer,
+        Row("transformer only", f"{config}_vit", config, loss=off, vit=VIT, measured_branch=True),
         Row("CNN + ResNet-50", f"{config}_cnn_resnet50", config, vit={"backbone": "resnet50"}),
-        replace(ours(config), method="CNN + transformer"),
+        Row("CNN + transformer", both, config, vit=VIT),
     ]
 
 

@@ -79,7 +79,7 @@ class Trainings:
         if budget.size:
             recipe = replace(recipe, size=budget.size, sides=(budget.size,))
         vit = experiment.vit
-        if vit is not None and "backbone" not in vit:
+        if vit is not None and vit.get("backbone", "vit") == "vit":
             vit = {**vit, **(budget.vit or {})}
         if budget.steps:
             epochs = min(experiment.epochs, max(budget.steps // STEPS_PER_EPOCH, 1))
