@@ -90,7 +90,7 @@ experiment = MaLPExperiment(
     factors={"template_layer": 0.1},
     learning_rate=2e-3,
     batch_size=4,
-    epochs=24,
+    epochs=20,
     steps_per_epoch=100,
     card=CARD,
 )
