@@ -23,9 +23,11 @@ from irl_keras.optimizers import AdamByPart
 from malp_keras import malp
 from malp_keras.baselines import second_branch
 from malp_keras.training import MaLPTraining
+from measuring_malp import cosine, difference_map
 from training_records import check_same_experiment, read_config, with_changes, write_record
 
-MONITOR = "val_F1"
+MONITORS = {True: "val_F1", False: "val_cosine"}
+"""What chooses the best epoch, by whether masks are exact."""
 VALIDATION_BATCHES = 8
 
 
@@ -87,7 +89,7 @@ def train_experiment(experiment, args):
     model = keras.models.load_model(checkpoint) if checkpoint else start_model(experiment, args)
     write_record(args.out / "experiment.json", record)
 
-    log = args.out / "log.csv"
+    log, monitor = args.out / "log.csv", MONITORS[experiment.exact_mask]
     rows = trim_csv_log(log, epochs_done)
     steps = experiment.steps_per_epoch
     model.fit(
@@ -104,8 +106,8 @@ def train_experiment(experiment, args):
             *tensorboard(args.out / "tensorboard"),
             BestCheckpoint(
                 args.out / "best.keras",
-                MONITOR,
-                best=max((float(row[MONITOR]) for row in rows), default=-np.inf),
+                monitor,
+                best=max((float(row[monitor]) for row in rows), default=-np.inf),
             ),
             # Last: an epoch counts as done when everything else of it is written.
             backup,
@@ -180,7 +182,10 @@ def start_model(experiment, args):
 
 
 class Validation(keras.callbacks.Callback):
-    """Adds `val_F1` and `val_accuracy` of held-out photographs to the logs of each epoch.
+    """Adds scores of held-out photographs to the logs of each epoch.
+
+    They are `val_accuracy`, and of the maps `val_F1` against exact masks or `val_cosine` with the
+    difference of eq. (5).
 
     The pictures are protected with the templates of the time, so they cannot be made beforehand.
 
@@ -212,10 +217,13 @@ class Validation(keras.callbacks.Callback):
                 *(np.asarray(manipulated["logit"]) >= 0),
             ]
             maps = np.asarray(manipulated["map"])[..., 0]
-            scores += [
-                localization_scores(fakeness, mask)["F1"]
-                for fakeness, mask in zip(maps, batch["mask"][..., 0], strict=True)
-                if mask.any()
-            ]
-        logs["val_F1"] = float(np.mean(scores)) if scores else 0.0
+            scores += self._map_scores(maps, batch)
+        logs[MONITORS[self.experiment.exact_mask]] = float(np.mean(scores)) if scores else 0.0
         logs["val_accuracy"] = float(np.mean(right))
+
+    def _map_scores(self, maps, batch):
+        if self.experiment.exact_mask:
+            pairs = zip(maps, batch["mask"][..., 0], strict=True)
+            return [localization_scores(*pair)["F1"] for pair in pairs if pair[1].any()]
+        triples = zip(maps, batch["image"], batch["manipulated"], strict=True)
+        return [cosine(found, difference_map(*pictures)) for found, *pictures in triples]

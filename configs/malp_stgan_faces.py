@@ -7,6 +7,26 @@
 from configs.malp import MaLPExperiment
 from datasets.protected import ProtectionRecipe
 
+CARD = {
+    "manipulations": ["stgan_faces"],
+    "training_data": "1204 face photographs (Face-Mask-Detection, CelebA-HQ samples, deepface), "
+    "most of them JPEG files; not redistributed. Squares of 128 pixels, protected, and edited by "
+    "the shipped STGAN (surgical masks added or taken away). Thresholds chosen on 146 other "
+    "photographs; splits by photograph.",
+    "limits": [
+        "A study of the paper's setting: the template is as strong as the paper's (its m of 0.3) "
+        "and plainly visible. To protect photographs, take malp_local.",
+        "Trained with one narrow STGAN for 2400 pictures; what it says of other editors, and of "
+        "local edits, is measured nowhere.",
+        "The template is public: whoever has this preset can protect a manipulated picture again.",
+        "Cropping, turning, or any other move of the picture's contents makes a protected picture "
+        "look unprotected.",
+    ],
+    "intended_use": "Research: comparison with the paper and with other proactive methods. Not a "
+    "basis for a decision about a person or a publication.",
+    "licence": "Apache-2.0",
+}
+
 experiment = MaLPExperiment(
     recipe=ProtectionRecipe(
         size=128,
@@ -22,4 +42,5 @@ experiment = MaLPExperiment(
     batch_size=2,
     epochs=12,
     steps_per_epoch=100,
+    card=CARD,
 )

@@ -10,7 +10,8 @@ import pytest
 import train
 from configs.malp import MaLPExperiment
 from datasets.manipulations import MANIPULATIONS
-from malp_keras import from_preset, malp, read_card, vit_branch
+from malp_keras import from_preset, malp, read_card
+from malp_keras.baselines import second_branch
 from training_records import read_config
 
 ROOT = Path(__file__).parent.parent
@@ -61,11 +62,12 @@ def trained(config, tmp_path_factory):
 )
 def test_every_config_names_manipulations_and_builds(path):
     experiment = read_config(path, MaLPExperiment)
-    # STGAN joins the manipulations when its weights are trained.
-    assert set(experiment.recipe.manipulations) <= {*MANIPULATIONS, "stgan_faces"}
+    assert set(experiment.recipe.manipulations) <= set(MANIPULATIONS)
     model = malp(**experiment.architecture["arguments"])
     assert model.size == experiment.recipe.size
-    assert vit_branch(model.size, **experiment.vit).output_shape[1:3] == (model.size, model.size)
+    if experiment.vit is not None:
+        branch = second_branch(model.size, **experiment.vit)
+        assert branch.output_shape[1:3] == (model.size, model.size)
     assert path.name in path.read_text().split('"""')[1]  # the command
 
 
@@ -75,6 +77,18 @@ def test_a_training_ends_with_what_it_needs(trained):
     assert {"best.keras", "last.keras", "experiment.json", "backup"} <= {
         path.name for path in trained.iterdir()
     }
+
+
+def test_without_exact_masks_the_best_epoch_has_the_best_cosine(tmp_path):
+    config = tmp_path / "malp_tiny.py"
+    config.write_text(CONFIG.replace("exact_mask=True", "exact_mask=False"))
+    out = tmp_path / "out"
+    command = ["malp", "--config", str(config), "--out", str(out), "--epochs", "2"]
+    assert train.main([*command, "--steps-per-epoch", "1"]) == 0
+    header, *rows = (line.split(",") for line in (out / "log.csv").read_text().splitlines())
+    assert "val_F1" not in header
+    assert all(0 < float(row[header.index("val_cosine")]) < 1 for row in rows)
+    assert (out / "best.keras").is_file()
 
 
 def test_a_training_in_two_parts_goes_on_from_the_first(config, trained, tmp_path, capsys):
