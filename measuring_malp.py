@@ -37,7 +37,7 @@ from irl_keras.images import read_image
 from irl_keras.localizers import AllOne, AllZero, Localizer, Noise
 from malp_keras import keys, protection, verification
 from malp_keras.malp import MaLP
-from malp_keras.verification import AUTHENTIC, MANIPULATED, UNPROTECTED
+from malp_keras.verification import AUTHENTIC, MANIPULATED, UNPROTECTED, judge
 from measuring import GRID_PICTURES
 
 UNTOUCHED = "none"
@@ -116,9 +116,9 @@ class Method(abc.ABC):
 
     def verdict(self, finding: Finding) -> str:
         """One of `VERDICTS`."""
-        if self.protects and finding.cosine < self.thresholds.cosine:
-            return UNPROTECTED
-        return MANIPULATED if finding.score >= self.thresholds.score else AUTHENTIC
+        limits = self.thresholds
+        cosine = finding.cosine if self.protects else float("inf")
+        return judge(finding.score, cosine, limits.score, limits.cosine)
 
 
 class Proactive(Method):

@@ -127,12 +127,19 @@ def verify(model: MaLP, image: np.ndarray, calibration: Mapping[str, object]) ->
         'authentic'
     """
     inspection = inspect(model, image)
-    if inspection.cosine < calibration["cosine_threshold"]:
-        return Verification(*inspection, UNPROTECTED, None)
-    if inspection.score < calibration["score_threshold"]:
-        return Verification(*inspection, AUTHENTIC, None)
+    limits = calibration["score_threshold"], calibration["cosine_threshold"]
+    verdict = judge(inspection.score, inspection.cosine, *limits)
+    if verdict != MANIPULATED:
+        return Verification(*inspection, verdict, None)
     changed = metrics.flagged_pixels(inspection.map, calibration["map_threshold"])
-    return Verification(*inspection, MANIPULATED, float(changed.mean()))
+    return Verification(*inspection, verdict, float(changed.mean()))
+
+
+def judge(score: float, cosine: float, score_threshold: float, cosine_threshold: float) -> str:
+    """The verdict on a picture: unprotected, or by its score authentic or manipulated."""
+    if cosine < cosine_threshold:
+        return UNPROTECTED
+    return AUTHENTIC if score < score_threshold else MANIPULATED
 
 
 # --- the command ------------------------------------------------------------------------------
