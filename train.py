@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+import training_loop
 from configs.experiment import IRLExperiment
 from configs.malp import MaLPExperiment
 from datasets.batches import SampleBatches
@@ -22,13 +23,6 @@ from datasets.packed import PackedPairs, is_packed_folder
 from datasets.pairs import find_pairs, is_pair_folder
 from datasets.sources import bundled_photographs, list_photographs
 from datasets.training_sets import CroppedPairs, ForgedPhotographs
-from irl_keras.callbacks import (
-    BestCheckpoint,
-    EpochBackup,
-    save_model_atomically,
-    tensorboard,
-    trim_csv_log,
-)
 from irl_keras.images import read_image
 from irl_keras.metrics import LocalizationF1
 from irl_keras.narrowing import narrow
@@ -76,13 +70,9 @@ def main(argv=None):
         type=Path,
         help="photographs to validate on; a tenth of the training photographs without it",
     )
-    irl.add_argument("--out", type=Path, required=True, help="output folder; resumes what is there")
     irl.add_argument("--init", help="preset, or .keras file, to fine-tune")
-    irl.add_argument("--batch-size", type=int, help="instead of the experiment's")
-    irl.add_argument("--epochs", type=int, help="instead of the experiment's")
-    irl.add_argument("--steps-per-epoch", type=int, help="instead of the experiment's")
     irl.add_argument("--mixed-precision", choices=["mixed_bfloat16", "mixed_float16"])
-    irl.add_argument("--seed", type=int, default=0)
+    training_loop.add_arguments(irl)
     irl.set_defaults(run=train_irl)
     add_inpainter_parser(systems)
     add_stgan_parser(systems)
@@ -134,44 +124,26 @@ def train_experiment(experiment, args):
     training_set, val_photographs = open_data(args, experiment)
     validation = forge_validation_set(val_photographs, experiment)
 
-    backup = EpochBackup(args.out / "backup")
-    epochs_done, checkpoint = backup.latest() or (0, None)
+    def start():
+        model = start_model(args.init, experiment)
+        compile_model(model, experiment)
+        return model
+
     with distribution():
-        if checkpoint is not None:
-            model = keras.models.load_model(checkpoint)
-        else:
-            model = start_model(args.init, experiment)
-            compile_model(model, experiment)
+        epochs_done, model = training_loop.resume(args.out, start)
     # After all inputs were read: a mistyped one leaves no folder that would refuse the right one.
     write_record(args.out / "experiment.json", record)
-
-    log = args.out / "log.csv"
-    rows = trim_csv_log(log, epochs_done)
     samples_done = epochs_done * experiment.steps_per_epoch * experiment.batch_size
-    model.fit(
+    training_loop.fit(
+        model,
         training_batches(training_set, experiment.batch_size, samples_done),
-        initial_epoch=epochs_done,
-        epochs=experiment.epochs,
-        steps_per_epoch=experiment.steps_per_epoch,
-        shuffle=False,  # samples come in their own random order
+        experiment,
+        args.out,
+        epochs_done,
+        monitor=MONITOR,
         validation_data=validation,
         validation_batch_size=experiment.batch_size,
-        callbacks=[
-            keras.callbacks.TerminateOnNaN(),
-            keras.callbacks.CSVLogger(log, append=True),
-            *tensorboard(args.out / "tensorboard"),
-            BestCheckpoint(
-                args.out / "best.keras",
-                MONITOR,
-                best=max((float(row[MONITOR]) for row in rows), default=-np.inf),
-            ),
-            # Last: an epoch counts as done when everything else of it is written.
-            backup,
-        ],
     )
-    if model.stop_training:
-        raise ValueError(f"the loss became infinite or not a number; see {log}")
-    save_model_atomically(model, args.out / "last.keras")
     print(f"The last model is {args.out / 'last.keras'}, the best {args.out / 'best.keras'}.")
 
 

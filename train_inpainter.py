@@ -8,15 +8,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
+import training_loop
 from datasets.batches import SampleBatches
 from datasets.forging import crop, random_window
 from datasets.inpainting.learned import WEIGHTS, complete
 from datasets.masks import free_form_mask
 from datasets.sources import bundled_photographs, list_photographs
 from datasets.training_sets import CropsWithHoles
-from irl_keras.callbacks import EpochBackup, save_model_atomically, tensorboard, trim_csv_log
 from irl_keras.images import read_image, write_png
-from irl_keras.optimizers import AdamByPart
 from irl_keras.presets import load_model_file, save_preset
 from irl_keras.reports import picture_grid
 from training_records import check_same_experiment, read_record, with_changes, write_record
@@ -39,13 +38,9 @@ def add_parser(systems):
         type=Path,
         help="photographs for sample grids and the card; the bundled test photographs without it",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder; resumes what is there")
     parser.add_argument("--only", help="train this network of the config, not all")
     parser.add_argument("--presets", type=Path, help="folder to write finished presets into")
-    parser.add_argument("--epochs", type=int, help="instead of the experiment's")
-    parser.add_argument("--steps-per-epoch", type=int, help="instead of the experiment's")
-    parser.add_argument("--batch-size", type=int, help="instead of the experiment's")
-    parser.add_argument("--seed", type=int, default=0)
+    training_loop.add_arguments(parser)
     parser.set_defaults(run=train_inpainters)
 
 
@@ -84,40 +79,22 @@ def train_one(name, experiment, photographs, held_out, args):
     check_same_experiment(out / "experiment.json", record)
     keras.utils.set_random_seed(args.seed)
 
-    backup = EpochBackup(out / "backup")
-    epochs_done, checkpoint = backup.latest() or (0, None)
-    model = keras.models.load_model(checkpoint) if checkpoint else start_model(experiment, args)
+    epochs_done, model = training_loop.resume(out, lambda: start_model(experiment, args))
     samples = validation_samples(held_out, experiment)
     write_record(out / "experiment.json", record)
-
-    trim_csv_log(out / "log.csv", epochs_done)
-    steps = experiment.steps_per_epoch
     training_set = CropsWithHoles(
         photographs, experiment.size, experiment.mask_size, experiment.min_scale, args.seed
     )
-    model.fit(
-        GeneratorBatches(
-            training_set,
-            experiment.batch_size,
-            first_sample=epochs_done * steps * experiment.batch_size,
-        ),
-        initial_epoch=epochs_done,
-        epochs=experiment.epochs,
-        steps_per_epoch=steps,
-        shuffle=False,  # samples come in their own random order
+    samples_done = epochs_done * experiment.steps_per_epoch * experiment.batch_size
+    training_loop.fit(
+        model,
+        GeneratorBatches(training_set, experiment.batch_size, first_sample=samples_done),
+        experiment,
+        out,
+        epochs_done,
+        callbacks=[SampleGrid(out / "samples", *samples)],
         verbose=2,
-        callbacks=[
-            keras.callbacks.TerminateOnNaN(),
-            keras.callbacks.CSVLogger(out / "log.csv", append=True),
-            *tensorboard(out / "tensorboard"),
-            SampleGrid(out / "samples", *samples),
-            # Last: an epoch counts as done when everything else of it is written.
-            backup,
-        ],
     )
-    if model.stop_training:
-        raise ValueError(f"the loss became infinite or not a number; see {out / 'log.csv'}")
-    save_model_atomically(model, out / "last.keras")
     return model, samples
 
 
@@ -163,13 +140,7 @@ def start_model(experiment, args):
         before = load_model_file(args.out / experiment.starts_from / "last.keras")
         generator.set_weights(before.generator.get_weights())
     model = experiment.training(generator)
-    rate = keras.optimizers.schedules.CosineDecay(
-        experiment.learning_rate, experiment.epochs * experiment.steps_per_epoch, alpha=0.01
-    )
-    beta_1, beta_2 = experiment.betas
-    optimizer = AdamByPart(rate, experiment.factors, beta_1=beta_1, beta_2=beta_2)
-    # XLA's convolutions are several times slower than oneDNN's on a CPU.
-    model.compile(optimizer, jit_compile=keras.config.backend() == "jax")
+    training_loop.compile_adversarial(model, experiment)
     return model
 
 

@@ -7,17 +7,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
+import training_loop
 from configs.malp import MaLPExperiment
 from datasets.manipulations import MANIPULATIONS
 from datasets.protected import ProtectedBatches
 from datasets.sources import bundled_photographs, list_photographs
-from irl_keras.callbacks import (
-    BestCheckpoint,
-    EpochBackup,
-    save_model_atomically,
-    tensorboard,
-    trim_csv_log,
-)
 from irl_keras.metrics import localization_scores
 from irl_keras.optimizers import AdamByPart
 from malp_keras import malp
@@ -47,12 +41,8 @@ def add_parser(systems):
         nargs="+",
         help="photographs to validate on; the bundled test photographs without it",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder; resumes what is there")
-    parser.add_argument("--epochs", type=int, help="instead of the experiment's")
-    parser.add_argument("--steps-per-epoch", type=int, help="instead of the experiment's")
-    parser.add_argument("--batch-size", type=int, help="instead of the experiment's")
     parser.add_argument("--mixed-precision", choices=["mixed_bfloat16", "mixed_float16"])
-    parser.add_argument("--seed", type=int, default=0)
+    training_loop.add_arguments(parser)
     parser.set_defaults(run=train_malp)
 
 
@@ -84,38 +74,19 @@ def train_experiment(experiment, args):
     photographs = read_folders(args.data, "train")
     held_out = read_folders(args.val_data, "test")
 
-    backup = EpochBackup(args.out / "backup")
-    epochs_done, checkpoint = backup.latest() or (0, None)
-    model = keras.models.load_model(checkpoint) if checkpoint else start_model(experiment, args)
+    epochs_done, model = training_loop.resume(args.out, lambda: start_model(experiment, args))
     write_record(args.out / "experiment.json", record)
-
-    log, monitor = args.out / "log.csv", MONITORS[experiment.exact_mask]
-    rows = trim_csv_log(log, epochs_done)
-    steps = experiment.steps_per_epoch
-    model.fit(
-        batches(photographs, experiment, model.malp, args.seed, epochs_done * steps),
-        initial_epoch=epochs_done,
-        epochs=experiment.epochs,
-        steps_per_epoch=steps,
-        shuffle=False,  # samples come in their own random order
+    steps_done = epochs_done * experiment.steps_per_epoch
+    training_loop.fit(
+        model,
+        batches(photographs, experiment, model.malp, args.seed, steps_done),
+        experiment,
+        args.out,
+        epochs_done,
+        callbacks=[Validation(held_out, experiment, args.seed + 1)],
+        monitor=MONITORS[experiment.exact_mask],
         verbose=2,
-        callbacks=[
-            keras.callbacks.TerminateOnNaN(),
-            Validation(held_out, experiment, args.seed + 1),
-            keras.callbacks.CSVLogger(log, append=True),
-            *tensorboard(args.out / "tensorboard"),
-            BestCheckpoint(
-                args.out / "best.keras",
-                monitor,
-                best=max((float(row[monitor]) for row in rows), default=-np.inf),
-            ),
-            # Last: an epoch counts as done when everything else of it is written.
-            backup,
-        ],
     )
-    if model.stop_training:
-        raise ValueError(f"the loss became infinite or not a number; see {log}")
-    save_model_atomically(model, args.out / "last.keras")
     return model
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+import training_loop
 from configs.stgan import experiments
 from datasets.batches import SampleBatches
 from datasets.labelled_faces import FaceCrops, face_crop, labelled_faces
@@ -17,9 +18,7 @@ from datasets.manipulations.stgan import (
     stgan_critic,
     stgan_generator,
 )
-from irl_keras.callbacks import EpochBackup, save_model_atomically, tensorboard, trim_csv_log
 from irl_keras.images import read_image, write_png
-from irl_keras.optimizers import AdamByPart
 from irl_keras.presets import save_preset
 from irl_keras.reports import picture_grid
 from training_records import check_same_experiment, read_record, with_changes, write_record
@@ -47,12 +46,8 @@ def add_parser(systems):
     parser.add_argument(
         "--val-data", type=Path, required=True, help="the same, for sample grids and the card"
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder; resumes what is there")
     parser.add_argument("--presets", type=Path, help="folder to write the finished preset into")
-    parser.add_argument("--epochs", type=int, help="instead of the experiment's")
-    parser.add_argument("--steps-per-epoch", type=int, help="instead of the experiment's")
-    parser.add_argument("--batch-size", type=int, help="instead of the experiment's")
-    parser.add_argument("--seed", type=int, default=0)
+    training_loop.add_arguments(parser)
     parser.set_defaults(run=train_stgan)
 
 
@@ -71,36 +66,19 @@ def train_stgan(args):
     faces = labelled_faces(args.data, experiment.attributes, "train")
     validation = read_validation_faces(args.val_data, experiment)
 
-    backup = EpochBackup(args.out / "backup")
-    epochs_done, checkpoint = backup.latest() or (0, None)
-    model = keras.models.load_model(checkpoint) if checkpoint else start_model(experiment, args)
+    epochs_done, model = training_loop.resume(args.out, lambda: start_model(experiment, args))
     write_record(args.out / "experiment.json", record)
-
-    log = args.out / "log.csv"
-    trim_csv_log(log, epochs_done)
-    model.fit(
-        FaceBatches(
-            FaceCrops(faces, experiment.size, experiment.min_scale, args.seed, experiment.tint),
-            experiment.batch_size,
-            first_sample=epochs_done * experiment.steps_per_epoch * experiment.batch_size,
-        ),
-        initial_epoch=epochs_done,
-        epochs=experiment.epochs,
-        steps_per_epoch=experiment.steps_per_epoch,
-        shuffle=False,  # samples come in their own random order
+    crops = FaceCrops(faces, experiment.size, experiment.min_scale, args.seed, experiment.tint)
+    samples_done = epochs_done * experiment.steps_per_epoch * experiment.batch_size
+    training_loop.fit(
+        model,
+        FaceBatches(crops, experiment.batch_size, first_sample=samples_done),
+        experiment,
+        args.out,
+        epochs_done,
+        callbacks=[EditGrid(args.out / "samples", validation[0], experiment.attributes)],
         verbose=2,
-        callbacks=[
-            keras.callbacks.TerminateOnNaN(),
-            keras.callbacks.CSVLogger(log, append=True),
-            *tensorboard(args.out / "tensorboard"),
-            EditGrid(args.out / "samples", validation[0], experiment.attributes),
-            # Last: an epoch counts as done when everything else of it is written.
-            backup,
-        ],
     )
-    if model.stop_training:
-        raise ValueError(f"the loss became infinite or not a number; see {log}")
-    save_model_atomically(model, args.out / "last.keras")
     if args.presets is not None:
         write_preset(experiment, model, validation, args)
 
@@ -158,13 +136,7 @@ def start_model(experiment, args):
         **experiment.training,
         seed=args.seed,
     )
-    rate = keras.optimizers.schedules.CosineDecay(
-        experiment.learning_rate, experiment.epochs * experiment.steps_per_epoch, alpha=0.01
-    )
-    beta_1, beta_2 = experiment.betas
-    optimizer = AdamByPart(rate, experiment.factors, beta_1=beta_1, beta_2=beta_2)
-    # XLA's convolutions are several times slower than oneDNN's on a CPU.
-    model.compile(optimizer, jit_compile=keras.config.backend() == "jax")
+    training_loop.compile_adversarial(model, experiment)
     return model
 
 
