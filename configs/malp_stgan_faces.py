@@ -35,7 +35,7 @@ experiment = MaLPExperiment(
     ),
     # The paper's rates are 1e-5 for the CNN and the classifier, 1e-6 for the template and the
     # transformer, over several hundred times as many pictures.
-    learning_rate=1e-3,
+    learning_rate=2e-3,
     vit={"backbone": "vit"},
     factors={"vit": 0.3},
     # A step takes two seconds on two CPU cores: many small ones teach more than few large ones.
