@@ -24,8 +24,9 @@ CARD = {
         "Recolouring, brightness and contrast leave the template in place and are hardly found.",
         "Pictures are inspected at 256 by 256 pixels: a change of a few per cent of the sides is "
         "too small to be seen.",
-        "On flat backgrounds the template can be seen as a faint texture, and along the picture's "
-        "borders, where it is strongest, as a thin line.",
+        "On flat backgrounds the template can be seen as a fine grain.",
+        "The template hardly changed in training: it is noise of the band that the configuration "
+        "gives, and the networks learned to find it.",
         "Cropping, turning, or any other move of the picture's contents makes a protected picture "
         "look unprotected.",
     ],
@@ -85,8 +86,8 @@ experiment = MaLPExperiment(
     exact_mask=True,
     # The transformer learns little in so few steps, and takes a third of their time.
     vit=None,
-    # Left free, the template moves into the frame along the borders, where the padding tells the
-    # network its place: it is emitted for every picture, and proves nothing.
+    # Left free, a third of the template moves into a frame along the borders, where the padding
+    # tells the network its place: it is emitted for every picture, and proves nothing.
     factors={"template_layer": 0.1},
     learning_rate=2e-3,
     batch_size=4,
