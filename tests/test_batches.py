@@ -160,6 +160,7 @@ def test_training_needs_no_tensorflow(built, tmp_path):
 
         sys.meta_path = [WithoutTensorFlow if f is PathFinder else f for f in sys.meta_path]
         import datasets.batches, datasets.build, datasets.packed, datasets.pairs, evaluate, train
+        import training_loop
         import keras
         from irl_keras.losses import IRLLoss
         from irl_keras.networks import NETWORKS, Network
@@ -176,13 +177,13 @@ def test_training_needs_no_tensorflow(built, tmp_path):
         options += ["--val-data", f"{folder}/val"]
         for name, stops in (("whole", ()), ("resumed", (1,))):
             for stop in stops:
-                done = train.EpochBackup.on_epoch_end
+                done = training_loop.EpochBackup.on_epoch_end
                 def backup(self, epoch, logs=None):
                     done(self, epoch, logs)
                     raise OSError("stopped")
-                train.EpochBackup.on_epoch_end = backup
+                training_loop.EpochBackup.on_epoch_end = backup
                 assert train.main(["irl", *options, "--out", f"{folder}/{name}"]) == 1
-                train.EpochBackup.on_epoch_end = done
+                training_loop.EpochBackup.on_epoch_end = done
             assert train.main(["irl", *options, "--out", f"{folder}/{name}"]) == 0
         for a, b in zip(
             *(keras.models.load_model(f"{folder}/{n}/last.keras").get_weights()
