@@ -507,14 +507,15 @@ class Calibrator:
         """
         if not (self._scores and self._cosines):
             raise ValueError("calibration needs protected and unprotected pictures")
-        if self._curves:
-            best = 1 + int(np.argmax(np.mean(self._curves, axis=0)[1:]))
-        else:
-            reached = np.cumsum(self._authentic_levels[::-1])[::-1]
-            best = int(np.argmax(reached <= MAX_FALSE_ALARMS * reached[0]))
-        # Were every level reached by many, `argmax` would say 0; then no pixel may be flagged.
         limits = reached_by_few(self._scores), reached_by_few(self._cosines)
-        return Thresholds((best or MAP_STEPS) / MAP_STEPS, *limits, data)
+        return Thresholds(self._map_level() / MAP_STEPS, *limits, data)
+
+    def _map_level(self) -> int:
+        if self._curves:
+            return 1 + int(np.argmax(np.mean(self._curves, axis=0)[1:]))
+        reached = np.cumsum(self._authentic_levels[::-1])[::-1]
+        few = np.flatnonzero(reached <= MAX_FALSE_ALARMS * reached[0])
+        return int(few[0]) if few.size else MAP_STEPS
 
 
 def map_levels(fakeness: np.ndarray) -> np.ndarray:

@@ -55,10 +55,8 @@ experiment = MaLPExperiment(
         # 127.5 * 0.0246 = 3.1 levels, 38.2 dB with the rounding.
         "strength": 0.0246,
         "normalize": True,
-        # The finest that 128 pixels hold. With a whitening matched filter on blocks of 32 pixels of
-        # validation photographs, such templates are missed (z below 3) in 9 to 15 % of the blocks,
-        # after JPEG 70 in 13 to 17 %; those of 0.2 to 0.4, which a training from uniform noise
-        # had come to, in 35 and 39 %.
+        # The finest that 128 pixels hold: photographs have less detail of their own there than at
+        # the lower frequencies that a training from uniform noise comes to.
         "band": (0.42, 0.68),
         "filters": 24,
         "stride": 2,
@@ -84,10 +82,10 @@ experiment = MaLPExperiment(
         classifier_fake=1.0,
     ),
     exact_mask=True,
-    # The transformer learns little in so few steps, and takes a third of their time.
+    # The transformer learns little in so few steps, and costs time.
     vit=None,
-    # Left free, a third of the template moves into a frame along the borders, where the padding
-    # tells the network its place: it is emitted for every picture, and proves nothing.
+    # Left free, much of the template moves into a frame along the borders, where the padding tells
+    # the network its place: it is emitted for every picture, and proves nothing.
     factors={"template_layer": 0.1},
     learning_rate=2e-3,
     batch_size=4,

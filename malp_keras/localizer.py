@@ -63,7 +63,7 @@ def malp_localizer(count=1, filters=64, stride=1, matched=False, name="localizer
     for number, dilation in enumerate((1, 2, 4) if matched else (1, 1, 1), start=1):
         x = _conv_block(x, filters, dilation, f"cnn_map{number}")
     x = layers.Conv2D(1, 3, padding="same", name="cnn_map_conv")(x)
-    # Most pixels are authentic: maps start low, or the shift takes a thousand steps to learn it.
+    # Most pixels are authentic: maps start low, as the shift is slow to learn it.
     x = layers.BatchNormalization(
         momentum=0.9, beta_initializer=keras.initializers.Constant(-2.0), name="cnn_map_norm"
     )(x)

@@ -58,11 +58,10 @@ class TemplateLayer(keras.layers.Layer):
         self.band = band and tuple(band)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+        uniform = keras.initializers.RandomUniform(0.0, 1.0, seed=seed)
         self.templates = self.add_weight(
             shape=(count, size, size),
-            initializer=self._band_noise
-            if band
-            else keras.initializers.RandomUniform(0.0, 1.0, seed=seed),
+            initializer=self._band_noise if band else uniform,
             name="templates",
         )
         self.built = True
