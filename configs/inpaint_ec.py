@@ -1,4 +1,4 @@
-"""EC (EdgeConnect), at half the paper's width: edges first, then the picture.
+"""EC (EdgeConnect), at half the paper's width: edges first, then the picture, from a smooth start.
 
 python train.py inpaint ec --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val \
     --out runs/inpaint --presets datasets/inpainting/weights
@@ -11,7 +11,7 @@ from configs.inpainting import InpainterExperiment
 from datasets.inpainting.ec import ECEdgeTraining, ECPictureTraining, ec_critic
 
 edges = InpainterExperiment(
-    architecture={"name": "ec_generator", "arguments": {"width": 32}},
+    architecture={"name": "ec_generator", "arguments": {"width": 32, "smooth_start": True}},
     training=lambda generator: ECEdgeTraining(generator, ec_critic(channels=2, width=32)),
     # Five times the paper's rate, affordable because it decays.
     learning_rate=5e-4,

@@ -182,6 +182,17 @@ def test_the_holes_content_does_not_matter(generator, photograph):
     assert (elsewhere != first).mean() > 0.5
 
 
+def test_smooth_start_keeps_what_is_known(shallow, photograph):
+    generator = ec_generator(WIDTH, smooth_start=True)
+    image, mask = photograph[:67, :90], free_form_mask(67, 90, seed=1)
+    completed = complete(generator, image[None], mask[None])[0]
+    np.testing.assert_array_equal(completed[mask == 0], image[mask == 0])
+    # The smooth fill, changed by a network that has learned nothing.
+    other = np.where(mask[..., None] == 1, 255 - image, image)
+    np.testing.assert_array_equal(complete(generator, other[None], mask[None])[0], completed)
+    assert completed[mask == 1].std() > 5
+
+
 def test_each_score_of_the_critic_sees_70_pixels():
     critic = ec_critic(width=2)
     # One picture a row, which is made unreadable; so is what comes from it.

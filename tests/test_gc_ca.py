@@ -9,7 +9,7 @@ from test_backends import needs_jax, run_on_jax
 from datasets.inpainting.ca import CATraining, ca_critic, ca_generator, discount
 from datasets.inpainting.gc import GCTraining, gc_critic, gc_generator
 from datasets.inpainting.input_gradient import input_gradient
-from datasets.inpainting.layers import ContextualAttention, GatedConv2D
+from datasets.inpainting.layers import ContextualAttention, GatedConv2D, SmoothFill
 
 GENERATORS = {"gc": gc_generator, "ca": ca_generator}
 
@@ -129,9 +129,34 @@ def test_layers_survive_serialization(layer):
     assert twin.get_config() == layer.get_config()
 
 
+def smooth_fill(image, mask):
+    return ops.convert_to_numpy(SmoothFill()([image, mask]))
+
+
+def test_smooth_fill_keeps_what_is_known_and_sees_nothing_of_the_hole():
+    image, mask = random(2, 67, 90, 3), holes(2, 67, 90)
+    filled = smooth_fill(image, mask)
+    np.testing.assert_array_equal(filled[mask[..., 0] == 0], image[mask[..., 0] == 0])
+    np.testing.assert_array_equal(smooth_fill(image + 5 * mask, mask), filled)
+    assert not smooth_fill(image, np.ones_like(mask)).any()
+
+
+def test_smooth_fill_spreads_colours_like_heat():
+    mask = np.zeros((1, 96, 96, 1), "float32")
+    mask[:, 20:70, 30:75] = 1
+    down, right = np.meshgrid(np.linspace(-1, 1, 96), np.linspace(-1, 1, 96), indexing="ij")
+    # Solutions of Laplace's equation, so that heat from the hole's border gives them back.
+    plane, saddle = down + 0.5 * right, down * right
+    image = np.stack([np.full_like(plane, 0.3), plane, saddle], axis=-1)[None].astype("float32")
+    error = np.abs(smooth_fill(image, mask) - image)[mask[..., 0] == 1]
+    assert error[:, 0].max() < 1e-5
+    assert error.mean(axis=0).max() < 0.05
+
+
+@pytest.mark.parametrize("smooth_start", [False, True])
 @pytest.mark.parametrize("name", GENERATORS)
-def test_generator_takes_odd_sizes_and_never_sees_the_hole(name):
-    generator = GENERATORS[name](4)
+def test_generator_takes_odd_sizes_and_never_sees_the_hole(name, smooth_start):
+    generator = GENERATORS[name](4, smooth_start)
     image, mask = np.clip(random(2, 67, 90, 3), -1, 1), holes(2, 67, 90)
     outputs = generator({"image": image, "mask": mask})
     changed = generator({"image": np.where(mask == 1, 0.5, image), "mask": mask})
@@ -144,6 +169,20 @@ def test_generator_takes_odd_sizes_and_never_sees_the_hole(name):
     # The known pixels do matter.
     other = ops.convert_to_numpy(generator({"image": -image, "mask": mask})["completed"])
     assert np.abs(ops.convert_to_numpy(outputs["completed"]) - other).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_a_smooth_start_is_where_a_new_network_starts(name):
+    generator = GENERATORS[name](4, smooth_start=True)
+    image, mask = np.clip(random(1, 67, 90, 3), -1, 1), holes(1, 67, 90)
+    for picture in generator({"image": image, "mask": mask}).values():
+        np.testing.assert_allclose(picture, smooth_fill(image, mask), atol=1e-6)
+    for variable in generator.trainable_variables:
+        variable.assign(variable + 0.1)
+    completed = ops.convert_to_numpy(generator({"image": image, "mask": mask})["completed"])
+    hole = mask[..., 0] == 1
+    np.testing.assert_array_equal(completed[~hole], image[~hole])
+    assert np.abs(completed - smooth_fill(image, mask))[hole].mean() > 0.01
 
 
 def test_generator_is_the_same_after_saving(tmp_path):
@@ -215,11 +254,11 @@ def test_input_gradient_of_a_critic_by_finite_differences():
 
 
 def gc_training():
-    return GCTraining(gc_generator(8), gc_critic(4))
+    return GCTraining(gc_generator(8), gc_critic(4), adversarial_weight=0.5)
 
 
 def ca_training():
-    return CATraining(ca_generator(8), ca_critic(4))
+    return CATraining(ca_generator(8), ca_critic(4), adversarial_weight=0.01)
 
 
 def values(model):
@@ -243,6 +282,20 @@ def test_training_moves_every_weight_and_lowers_l1(build, photograph):
     assert len(before) == len(training.generator.trainable_variables) + len(
         training.critic.trainable_variables
     )
+
+
+@pytest.mark.parametrize("build", [gc_training, ca_training])
+def test_adversarial_weight_scales_its_term_and_is_saved(build):
+    keras.utils.set_random_seed(0)
+    training = build()
+    inputs = {"image": random(1, 64, 64, 3), "mask": holes(1, 64, 64)}
+    outputs = training(inputs)
+    term = float(training.loss_terms(inputs, outputs, False)["adversarial"])
+    training.adversarial_weight *= 4
+    larger = float(training.loss_terms(inputs, outputs, False)["adversarial"])
+    assert term != 0 and larger == pytest.approx(4 * term)
+    twin = type(training).from_config(training.get_config())
+    assert twin.adversarial_weight == training.adversarial_weight
 
 
 class PenaltyAlone(CATraining):

@@ -11,16 +11,18 @@ from datasets.inpainting.training import InpainterTraining, composite, frozen
 from datasets.inpainting.two_stage import two_stage_generator
 
 _COARSE_WEIGHT = 1.2
-_ADVERSARIAL_WEIGHT = 0.001
 _PENALTY_WEIGHT = 10.0
 _CRITICS = ("whole", "hole")
 
 
-def ca_generator(width: int = 32) -> keras.Model:
+def ca_generator(width: int = 32, smooth_start: bool = False) -> keras.Model:
     """Builds the generator of CA (section 4.2, Fig. 4).
 
     Args:
         width: Positive multiple of 4, filters of the first convolution; the paper's is 32.
+        smooth_start: Whether the hole is first filled smoothly (`SmoothFill`), and the network
+            predicts the difference to that, inside the hole alone. The paper's network starts
+            from a blank hole and makes the whole picture, which takes far longer to learn.
 
     Returns:
         A functional `keras.Model`, as `two_stage_generator` describes it.
@@ -34,7 +36,14 @@ def ca_generator(width: int = 32) -> keras.Model:
     completed = ca_generator(16)({"image": picture, "mask": mask})["completed"]
     ```
     """
-    return two_stage_generator(keras.layers.Conv2D, width, _clip, fuse=True, name="ca_generator")
+    return two_stage_generator(
+        keras.layers.Conv2D,
+        width,
+        _clip,
+        fuse=True,
+        smooth_start=smooth_start,
+        name="ca_generator",
+    )
 
 
 def _clip(x):
@@ -80,8 +89,8 @@ def _critic(x, width, factors, name):
 class CATraining(InpainterTraining):
     """Training of CA: spatially discounted L1 on both stages and two WGAN-GP critics (section 3).
 
-    Terms: `l1_coarse` (weight 1.2), `l1_completed`, `adversarial` (weight 0.001, both critics),
-    `critic` and `penalty` (weight 10). The paper: Adam, rate 1e-4, betas 0.5 and 0.9.
+    Terms: `l1_coarse` (weight 1.2), `l1_completed`, `adversarial` (both critics), `critic` and
+    `penalty` (weight 10). The paper: Adam, rate 1e-4, betas 0.5 and 0.9.
 
     The paper trains the critics five steps for each of the generator. Here every step trains both,
     and a higher rate of the critics takes the place of their further steps, as in the example
@@ -90,6 +99,7 @@ class CATraining(InpainterTraining):
     Args:
         generator: From `ca_generator`.
         critic: From `ca_critic`.
+        adversarial_weight: Positive float; the paper's is 0.001.
         seed: Non-negative integer, for the mixtures of pictures that the penalty is taken at.
         **kwargs: Arguments of `keras.Model`.
 
@@ -102,9 +112,11 @@ class CATraining(InpainterTraining):
     ```
     """
 
-    def __init__(self, generator, critic, seed=0, **kwargs):
+    def __init__(self, generator, critic, adversarial_weight=0.001, seed=0, **kwargs):
         terms = ("l1_coarse", "l1_completed", "adversarial", "critic", "penalty")
         super().__init__(generator, critic, terms, **kwargs)
+        self.adversarial_weight = adversarial_weight
+        self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, inputs, training=False):
@@ -121,10 +133,14 @@ class CATraining(InpainterTraining):
         return {
             "l1_coarse": _COARSE_WEIGHT * _l1(outputs["coarse"], image, mask, weights),
             "l1_completed": _l1(outputs["completed"], image, mask, weights),
-            "adversarial": -_ADVERSARIAL_WEIGHT * sum(ops.mean(held[c]) for c in _CRITICS),
+            "adversarial": -self.adversarial_weight * sum(ops.mean(held[c]) for c in _CRITICS),
             "critic": sum(ops.mean(fake[c]) - ops.mean(real[c]) for c in _CRITICS),
             "penalty": _PENALTY_WEIGHT * self._penalty(image, constant, mask),
         }
+
+    def get_config(self):
+        config = {"adversarial_weight": self.adversarial_weight, "seed": self.seed}
+        return {**super().get_config(), **config}
 
     def _penalty(self, image, filled, mask):
         """How far both critics' slopes are from 1 (WGAN-GP), inside the hole (equation 3)."""

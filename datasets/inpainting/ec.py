@@ -14,6 +14,7 @@ from datasets.inpainting.feature_network import content_loss, feature_network, s
 from datasets.inpainting.layers import (
     CannyEdges,
     ReflectionPadding2D,
+    SmoothFill,
     SpectralConv2D,
     SpectralConv2DTranspose,
 )
@@ -33,12 +34,15 @@ _CONTENT = 1.0
 _STYLE = 25.0
 
 
-def ec_generator(width=64):
+def ec_generator(width=64, smooth_start=False):
     """Builds both generators of EdgeConnect as one model.
 
     Args:
         width: Filters of the first convolutions; the deeper ones have twice and four times as
             many. The paper's is 64, 21.5 M parameters; 32 gives 5.4 M.
+        smooth_start: Whether the hole is first filled smoothly (`SmoothFill`), and the network
+            predicts the difference to that, inside the hole alone. The paper's network starts
+            from a blank hole and makes the whole picture, which takes far longer to learn.
 
     Returns:
         Functional `keras.Model` from `{"image": (N, H, W, 3) in [-1, 1], "mask": (N, H, W, 1),
@@ -55,7 +59,7 @@ def ec_generator(width=64):
     """
     inputs = _picture_and_hole()
     edges = ec_edge_generator(width)(inputs)["edges"]
-    completed = ec_picture_generator(width)({**inputs, "edges": edges})["completed"]
+    completed = ec_picture_generator(width, smooth_start)({**inputs, "edges": edges})["completed"]
     return keras.Model(inputs, {"completed": completed, "edges": edges}, name="ec_generator")
 
 
@@ -76,13 +80,13 @@ def ec_edge_generator(width=64):
     known_edges = CannyEdges(name="edge_canny")([known, mask])
     gray = ops.image.rgb_to_grayscale(known)
     x = keras.layers.Concatenate(name="edge_inputs")([gray, known_edges, mask])
-    predicted = _encode_decode(x, 1, "sigmoid", width, spectral=True, prefix="edge")
+    predicted = _encode_decode(x, 1, "sigmoid", width, True, "edge")
     # Canny's edges are 0 in the hole.
     outputs = {"predicted": predicted, "edges": predicted * mask + known_edges}
     return keras.Model(inputs, outputs, name="ec_edge_generator")
 
 
-def ec_picture_generator(width=64):
+def ec_picture_generator(width=64, smooth_start=False):
     """Builds the picture generator.
 
     The paper's program tells the hole by its white pixels; here the mask is a channel, as
@@ -90,6 +94,7 @@ def ec_picture_generator(width=64):
 
     Args:
         width: As for `ec_generator`.
+        smooth_start: As for `ec_generator`.
 
     Returns:
         Functional `keras.Model` from the inputs of `ec_generator` and `"edges"`, (N, H, W, 1) in
@@ -97,8 +102,14 @@ def ec_picture_generator(width=64):
     """
     inputs = {**_picture_and_hole(), "edges": keras.Input((None, None, 1), name="edges")}
     known = inputs["image"] * (1.0 - inputs["mask"])
+    if smooth_start:
+        known = SmoothFill(name="smooth_fill")([known, inputs["mask"]])
     x = keras.layers.Concatenate(name="picture_inputs")([known, inputs["edges"], inputs["mask"]])
-    completed = _encode_decode(x, 3, "tanh", width, spectral=False, prefix="picture")
+    # Differences start from none, and not from noise.
+    last = "zeros" if smooth_start else "glorot_uniform"
+    completed = _encode_decode(x, 3, "tanh", width, False, "picture", last)
+    if smooth_start:
+        completed = ops.clip(known + inputs["mask"] * completed, -1.0, 1.0)
     return keras.Model(inputs, {"completed": completed}, name="ec_picture_generator")
 
 
@@ -109,7 +120,9 @@ def _picture_and_hole():
     }
 
 
-def _encode_decode(inputs, channels, activation, width, spectral, prefix):
+def _encode_decode(
+    inputs, channels, activation, width, spectral, prefix, last_kernel="glorot_uniform"
+):
     """Two halvings, residual blocks of dilation 2, two doublings; the output has the input's size.
 
     Convolutions have no bias where instance normalization would take it away again.
@@ -126,7 +139,9 @@ def _encode_decode(inputs, channels, activation, width, spectral, prefix):
     x = make.resized(x, 2 * width, "up_1", transposed=True)
     x = make.resized(x, width, "up_2", transposed=True)
     x = ReflectionPadding2D(3, name=f"{prefix}_out_pad")(x)
-    x = keras.layers.Conv2D(channels, 7, activation=activation, name=f"{prefix}_out")(x)
+    x = keras.layers.Conv2D(
+        channels, 7, activation=activation, kernel_initializer=last_kernel, name=f"{prefix}_out"
+    )(x)
     return CropLike(name=f"{prefix}_crop")([x, inputs])
 
 

@@ -16,13 +16,16 @@ from datasets.inpainting.training import (
 from datasets.inpainting.two_stage import two_stage_generator
 
 
-def gc_generator(width: int = 48) -> keras.Model:
+def gc_generator(width: int = 48, smooth_start: bool = False) -> keras.Model:
     """Builds the generator of GC (section 3.3, Fig. 3).
 
     Unlike the authors' program, the refinement stage gets the mask too, as in DeepFill v1.
 
     Args:
         width: Positive multiple of 4, filters of the first gated convolution; the paper's is 48.
+        smooth_start: Whether the hole is first filled smoothly (`SmoothFill`), and the network
+            predicts the difference to that, inside the hole alone. The paper's network starts
+            from a blank hole and makes the whole picture, which takes far longer to learn.
 
     Returns:
         A functional `keras.Model`, as `two_stage_generator` describes it.
@@ -36,7 +39,9 @@ def gc_generator(width: int = 48) -> keras.Model:
     completed = gc_generator(24)({"image": picture, "mask": mask})["completed"]
     ```
     """
-    return two_stage_generator(GatedConv2D, width, ops.tanh, fuse=False, name="gc_generator")
+    return two_stage_generator(
+        GatedConv2D, width, ops.tanh, fuse=False, smooth_start=smooth_start, name="gc_generator"
+    )
 
 
 def gc_critic(width: int = 64) -> keras.Model:
@@ -66,12 +71,14 @@ def gc_critic(width: int = 64) -> keras.Model:
 class GCTraining(InpainterTraining):
     """Training of GC: L1 on both stages and hinge loss of the critic (section 3.4).
 
-    Terms: `l1_coarse`, `l1_completed`, `adversarial` (all of weight 1) and `critic`. The paper:
+    Terms: `l1_coarse`, `l1_completed` (both of weight 1), `adversarial` and `critic`. The paper:
     Adam, rate 1e-4, betas 0.5 and 0.999, batches of 16.
 
     Args:
         generator: From `gc_generator`.
         critic: From `gc_critic`.
+        adversarial_weight: Positive float. The paper's is 1, at which this term's gradient soon is
+            dozens of times that of L1, and short trainings diverge.
         **kwargs: Arguments of `keras.Model`.
 
     Example:
@@ -82,9 +89,10 @@ class GCTraining(InpainterTraining):
     ```
     """
 
-    def __init__(self, generator, critic, **kwargs):
+    def __init__(self, generator, critic, adversarial_weight=1.0, **kwargs):
         terms = ("l1_coarse", "l1_completed", "adversarial", "critic")
         super().__init__(generator, critic, terms, **kwargs)
+        self.adversarial_weight = adversarial_weight
 
     def call(self, inputs, training=False):
         return self.generator(inputs, training=training)
@@ -101,6 +109,9 @@ class GCTraining(InpainterTraining):
         return {
             "l1_coarse": ops.mean(ops.abs(outputs["coarse"] - image)),
             "l1_completed": ops.mean(ops.abs(outputs["completed"] - image)),
-            "adversarial": -ops.mean(held),
+            "adversarial": -self.adversarial_weight * ops.mean(held),
             "critic": hinge_critic_loss(real, fake),
         }
+
+    def get_config(self):
+        return {**super().get_config(), "adversarial_weight": self.adversarial_weight}

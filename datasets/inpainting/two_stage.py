@@ -5,7 +5,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from datasets.inpainting.layers import ContextualAttention
+from datasets.inpainting.layers import ContextualAttention, SmoothFill
 from irl_keras.layers import CropLike, PadToMultiple
 
 # The plan of both papers' programs. Each layer: filters in units of the width, side of the
@@ -20,7 +20,12 @@ _MULTIPLE = 8
 
 
 def two_stage_generator(
-    conv: type[keras.layers.Conv2D], width: int, end: Callable, fuse: bool, name: str
+    conv: type[keras.layers.Conv2D],
+    width: int,
+    end: Callable,
+    fuse: bool,
+    smooth_start: bool,
+    name: str,
 ) -> keras.Model:
     """Builds the two-stage generator of DeepFill v1 (section 3.2, Fig. 2) and v2 (section 3.3).
 
@@ -34,6 +39,9 @@ def two_stage_generator(
         width: Positive multiple of 4, filters of the first layer; all others are multiples of it.
         end: Function that brings a stage's last convolution to [-1, 1].
         fuse: As for `ContextualAttention`.
+        smooth_start: Whether the hole starts from a smooth fill (`SmoothFill`), and each stage
+            predicts its difference to the fill before it, inside the hole alone; the papers'
+            networks start from a blank hole and make the whole picture.
         name: Name of the model.
 
     Returns:
@@ -46,16 +54,21 @@ def two_stage_generator(
     """
     if width < 4 or width % 4:
         raise ValueError(f"The width must be a positive multiple of 4, not {width}.")
-    layers = _Layers(conv, width)
+    layers = _Layers(conv, width, smooth_start)
     image = keras.Input((None, None, 3), name="image")
     mask = keras.Input((None, None, 1), name="mask")
-    known = keras.layers.Concatenate(name="inputs")([image * (1.0 - mask), mask])
-    padded = PadToMultiple(_MULTIPLE, name="padding")(known)
+    start = image * (1.0 - mask)
+    if smooth_start:
+        start = SmoothFill(name="smooth_fill")([start, mask])
+    start = keras.layers.Concatenate(name="inputs")([start, mask])
+    padded = PadToMultiple(_MULTIPLE, name="padding")(start)
     picture, hole = padded[..., :3], padded[..., 3:]
     condition = [ops.ones_like(hole), hole]
 
     x = keras.layers.Concatenate(name="coarse_inputs")([picture, *condition])
     coarse = end(layers.decoder(layers.chain(x, _COARSE, "coarse"), "coarse"))
+    if smooth_start:
+        coarse = ops.clip(picture + hole * coarse, -1.0, 1.0)
 
     pasted = coarse * hole + picture * (1.0 - hole)
     x = keras.layers.Concatenate(name="refinement_inputs")([pasted, *condition])
@@ -67,6 +80,8 @@ def two_stage_generator(
     attended = layers.chain(attended, _TWICE, "attended")
     x = keras.layers.Concatenate(name="branches")([dilated, attended])
     completed = end(layers.decoder(layers.chain(x, _TWICE, "merged"), "refined"))
+    if smooth_start:
+        completed = ops.clip(pasted + hole * completed, -1.0, 1.0)
 
     crop = CropLike(dtype="float32", name="crop")
     outputs = {"coarse": crop([coarse, image]), "completed": crop([completed, image])}
@@ -74,10 +89,15 @@ def two_stage_generator(
 
 
 class _Layers:
-    """Makes the layers of a class and a width."""
+    """Makes the layers of a class and a width.
 
-    def __init__(self, kind, width):
+    A network that predicts differences starts from none: they would be noise, and Adam long
+    remembers the gradients that take it away.
+    """
+
+    def __init__(self, kind, width, smooth_start):
         self.kind, self.width = kind, width
+        self.last_kernel = "zeros" if smooth_start else "glorot_uniform"
 
     def conv(self, x, plan, name, activation="elu"):
         filters, size, stride, dilation = plan
@@ -101,4 +121,6 @@ class _Layers:
         for index, filters in enumerate(((2, 2), (1, 0.5)), start=1):
             x = keras.layers.UpSampling2D(name=f"{name}_up{index}")(x)
             x = self.chain(x, [(f, 3, 1, 1) for f in filters], f"{name}_up{index}")
-        return keras.layers.Conv2D(3, 3, padding="same", name=f"{name}_picture")(x)
+        return keras.layers.Conv2D(
+            3, 3, padding="same", kernel_initializer=self.last_kernel, name=f"{name}_picture"
+        )(x)

@@ -4,6 +4,7 @@ from datasets.inpainting.layers.canny_edges import CannyEdges
 from datasets.inpainting.layers.contextual_attention import ContextualAttention
 from datasets.inpainting.layers.gated_conv2d import GatedConv2D
 from datasets.inpainting.layers.reflection_padding2d import ReflectionPadding2D
+from datasets.inpainting.layers.smooth_fill import SmoothFill
 from datasets.inpainting.layers.spectral_conv2d import SpectralConv2D, SpectralConv2DTranspose
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "ContextualAttention",
     "GatedConv2D",
     "ReflectionPadding2D",
+    "SmoothFill",
     "SpectralConv2D",
     "SpectralConv2DTranspose",
 ]
