@@ -289,6 +289,7 @@ def test_adversarial_weight_scales_its_term_and_is_saved(build):
     keras.utils.set_random_seed(0)
     training = build()
     inputs = {"image": random(1, 64, 64, 3), "mask": holes(1, 64, 64)}
+    inputs = {key: ops.convert_to_tensor(value) for key, value in inputs.items()}
     outputs = training(inputs)
     term = float(training.loss_terms(inputs, outputs, False)["adversarial"])
     training.adversarial_weight *= 4
