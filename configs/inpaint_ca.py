@@ -11,8 +11,8 @@ from datasets.inpainting.ca import CATraining, ca_critic
 experiments = {
     "ca": InpainterExperiment(
         architecture={"name": "ca_generator", "arguments": {"width": 16, "smooth_start": True}},
-        # At the paper's weight the critics soon outweigh L1, and the fill gets worse than smooth.
-        training=lambda generator: CATraining(generator, ca_critic(32), adversarial_weight=0.0002),
+        # At the paper's weight the critics soon outweigh L1.
+        training=lambda generator: CATraining(generator, ca_critic(32), adversarial_weight=0.0005),
         # Five times the paper's rate; for the critics in place of their five steps to one.
         learning_rate=5e-4,
         betas=(0.5, 0.9),
