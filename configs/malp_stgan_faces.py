@@ -15,9 +15,16 @@ CARD = {
     "photographs; splits by photograph.",
     "limits": [
         "A study of the paper's setting: the template is as strong as the paper's (its m of 0.3) "
-        "and plainly visible. To protect photographs, take malp_local.",
+        "and can be seen on dark and flat areas. To protect photographs, take malp_local.",
         "Trained with one narrow STGAN for 2400 pictures; what it says of other editors, and of "
         "local edits, is measured nowhere.",
+        "STGAN takes the template away everywhere, so that verify calls its pictures unprotected, "
+        "not manipulated. What tells them from authentic ones is the score, and what was changed "
+        "most is in the map.",
+        "Trained without harmless changes, as in the paper: half of the authentic pictures are "
+        "called unprotected after compression, scaling, blur or noise, and fewer edits are "
+        "localized.",
+        "The maps of authentic pictures have a few bright spots, always in about the same places.",
         "The template is public: whoever has this preset can protect a manipulated picture again.",
         "Cropping, turning, or any other move of the picture's contents makes a protected picture "
         "look unprotected.",
