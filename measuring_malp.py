@@ -652,6 +652,8 @@ def grid_row(inspection: Inspection, threshold: float) -> tuple[str, dict[str, n
         f"flagged (from {threshold:.2g})": metrics.flagged_pixels(fakeness, threshold),
     }
     label = f"{record['picture']}, {record['manipulation']}, {record['degradation']}"
-    label += f": cosine {record['scores']['cosine']:.3f}, F1 {record['scores']['F1']:.3f}"
+    label += f": cosine {record['scores']['cosine']:.3f}"
+    if not np.isnan(record["scores"]["F1"]):
+        label += f", F1 {record['scores']['F1']:.3f}"
     label += f", {record['verdict']} ({record['score']:.2f})"
     return label, {header: reports.thumbnail(picture) for header, picture in pictures.items()}

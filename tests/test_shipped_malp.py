@@ -16,8 +16,9 @@ from malp_keras.__main__ import main
 from malp_keras.keys import checked_calibration
 from malp_keras.protection import protect
 from malp_keras.verification import AUTHENTIC, MANIPULATED, UNPROTECTED, verify
+from measuring_malp import central_square, cosine, difference_map
 
-FOLDER = Path(malp_keras.__file__).parent / "weights" / "malp_local"
+WEIGHTS = Path(malp_keras.__file__).parent / "weights"
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +41,11 @@ def protected(model, photographs):
     return [protect(model, photograph) for photograph in photographs]
 
 
-def test_the_weights_are_small_and_described():
-    assert "malp_local" in malp_keras.list_presets()
-    assert (FOLDER / "weights.npz").stat().st_size <= 8 * 2**20
-    assert malp_keras.read_card("malp_local")["measured"] != "not measured yet"
+@pytest.mark.parametrize("name", ["malp_local", "malp_stgan_faces"])
+def test_the_weights_are_small_and_described(name):
+    assert name in malp_keras.list_presets()
+    assert (WEIGHTS / name / "weights.npz").stat().st_size <= 8 * 2**20
+    assert malp_keras.read_card(name)["measured"] != "not measured yet"
 
 
 def test_protection_is_nearly_invisible(photographs, protected):
@@ -74,6 +76,26 @@ def test_unchanged_and_unprotected_pictures_are_told_apart(
     assert verdicts.count(AUTHENTIC) >= 5
     verdicts = [verify(model, photograph, calibration).verdict for photograph in photographs]
     assert verdicts.count(UNPROTECTED) >= 5
+
+
+def test_the_papers_setting_locates_what_stgan_changes(photographs):
+    model = malp_keras.from_preset("malp_stgan_faces")
+    calibration = checked_calibration(malp_keras.read_card("malp_stgan_faces"))
+    gains, verdicts = [], {"protected": [], "edited": []}
+    for seed, photograph in enumerate(photographs):
+        original = central_square(photograph, model.size)
+        copy = protect(model, original)
+        [edited] = MANIPULATIONS["stgan_faces"](copy[None], [seed])
+        found = verify(model, edited.image, calibration)
+        difference = difference_map(original, edited.image)
+        trivial = cosine(np.ones_like(difference), difference)
+        gains.append(cosine(found.map, difference) - trivial)
+        verdicts["edited"].append(found.verdict)
+        verdicts["protected"].append(verify(model, copy, calibration).verdict)
+    # The photographs show no faces; on those the gain is larger.
+    assert np.mean(gains) > 0.08
+    assert verdicts["protected"].count(AUTHENTIC) >= 5
+    assert AUTHENTIC not in verdicts["edited"]
 
 
 def test_the_commands(tmp_path, photographs):
