@@ -47,6 +47,12 @@ def check_same_experiment(path, record):
         )
 
 
+def is_trained(out, record):
+    """Whether a folder's training is finished; refuses a folder with another experiment."""
+    check_same_experiment(out / "experiment.json", record)
+    return (out / "last.keras").is_file()
+
+
 def write_record(path, record):
     """Writes down what is trained in a new folder, and the code that began it."""
     if not path.exists():

@@ -20,7 +20,7 @@ from irl_keras.images import read_bytes
 from irl_keras.localizers import Localizer, ModelLocalizer
 from irl_keras.networks import NETWORKS
 from tables.specs import Row
-from training_records import check_same_experiment, read_config
+from training_records import is_trained, read_config
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 TIMED_STEPS = 2
@@ -104,8 +104,7 @@ class Trainings:
         """
         arguments = self.arguments(row)
         record = train.experiment_record(arguments, self.experiment(row))
-        check_same_experiment(arguments.out / "experiment.json", record)
-        return (arguments.out / "last.keras").is_file()
+        return is_trained(arguments.out, record)
 
     def train(self, row: Row) -> None:
         """Trains a row's network, from where an earlier run stopped."""

@@ -1,11 +1,8 @@
-"""A tiny MaLP, its preset and random pictures, for tests of the commands."""
+"""A tiny MaLP and its preset, for tests of the commands."""
 
-import json
 import os
 
 import keras
-import numpy as np
-from PIL import Image
 
 import malp_keras
 
@@ -39,23 +36,3 @@ def save_tiny_preset(folder, calibration=CALIBRATION):
         "calibration": calibration,
     }
     return malp_keras.save_preset(tiny_malp(), folder, card)
-
-
-def save(path, height=40, width=33, seed=0):
-    """Writes random pixels, in PNG format whatever the name."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "wb") as file:
-        Image.fromarray(pixels).save(file, "PNG")
-    return pixels
-
-
-def read_report(out):
-    lines = [json.loads(line) for line in (out / "report.jsonl").read_text().splitlines()]
-    by_path = {line["path"]: line for line in lines}
-    assert len(by_path) == len(lines), "an input has several lines"
-    return by_path
-
-
-def files_in(folder):
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))

@@ -20,6 +20,7 @@ from irl_keras.irl_net import irl_net
 from irl_keras.localizers import Localizer, ModelLocalizer
 from irl_keras.prediction import Method, Prediction, predict
 from irl_keras.presets import save_preset
+from tests.picture_jobs import files_in, read_report, save
 
 ENVIRONMENT = {
     **os.environ,
@@ -53,26 +54,6 @@ def red_weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "red.keras"
     model.save(path)
     return str(path)
-
-
-def save(path, height=20, width=24, seed=0):
-    """Writes random pixels, in PNG format whatever the name."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "wb") as file:
-        Image.fromarray(pixels).save(file, "PNG")
-    return pixels
-
-
-def read_report(out):
-    lines = [json.loads(line) for line in (out / "report.jsonl").read_text().splitlines()]
-    by_path = {line["path"]: line for line in lines}
-    assert len(by_path) == len(lines), "an input has several lines"
-    return by_path
-
-
-def files_in(folder):
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
 
 
 def run(*paths, out, method=METHOD, **options):

@@ -17,14 +17,8 @@ from malp_keras import keys, malp, protection
 from malp_keras.__main__ import main
 from malp_keras.layers import TemplateLayer
 from malp_keras.protection import protect, template_index
-from tests.protected_pictures import (
-    ENVIRONMENT,
-    files_in,
-    read_report,
-    save,
-    save_tiny_preset,
-    tiny_malp,
-)
+from tests.picture_jobs import files_in, read_report, save
+from tests.protected_pictures import ENVIRONMENT, save_tiny_preset, tiny_malp
 
 
 class OfLayer:

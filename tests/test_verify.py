@@ -12,13 +12,8 @@ from irl_keras import images, reports
 from malp_keras import keys, verification
 from malp_keras.__main__ import main
 from malp_keras.verification import inspect, scale_picture, verify
-from tests.protected_pictures import (
-    CALIBRATION,
-    files_in,
-    read_report,
-    save,
-    save_tiny_preset,
-)
+from tests.picture_jobs import files_in, read_report, save
+from tests.protected_pictures import CALIBRATION, save_tiny_preset
 
 
 class Red:

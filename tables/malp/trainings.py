@@ -18,7 +18,7 @@ from irl_keras.presets import load_model_file
 from malp_keras.training import MaLPTraining
 from measuring_malp import Proactive
 from tables.malp.specs import CORPORA, Row
-from training_records import check_same_experiment, read_config
+from training_records import is_trained, read_config
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 TIMED_STEPS = 2
@@ -116,8 +116,7 @@ class Trainings:
         """
         arguments = self.arguments(row)
         record = train_malp.experiment_record(self.experiment(row), arguments)
-        check_same_experiment(arguments.out / "experiment.json", record)
-        return (arguments.out / "last.keras").is_file()
+        return is_trained(arguments.out, record)
 
     def train(self, row: Row) -> None:
         """Trains a row, from where an earlier run stopped."""
