@@ -17,8 +17,8 @@ experiments = {
         learning_rate=5e-4,
         betas=(0.5, 0.9),
         batch_size=4,
-        epochs=20,
-        steps_per_epoch=200,
+        epochs=12,
+        steps_per_epoch=300,
         card=CARD,
     )
 }
