@@ -58,26 +58,30 @@ class MaLPTraining(keras.Model):
         self.built = True
 
     def call(self, inputs, training=False):
-        pictures, _ = self._pictures_and_truth(inputs)
+        pictures = self._pictures(inputs)
         outputs = self.malp(pictures, training=training)
         if self.vit is not None:
             outputs["vit_map"] = self.vit(pictures, training=training)
         return outputs
 
-    def _pictures_and_truth(self, inputs):
-        """Protected and manipulated pictures in one batch, and what is true of the latter."""
-        image, mask = (ops.cast(inputs[key], "float32") for key in ("image", "mask"))
-        live = self.malp.template_layer(image, inputs["index"])
+    def _pictures(self, inputs):
+        """Protected and manipulated pictures in one batch."""
+        live = self.malp.template_layer(ops.cast(inputs["image"], "float32"), inputs["index"])
         gradient = live - ops.stop_gradient(live)
         protected = ops.cast(inputs["protected"], "float32") + gradient
         manipulated = ops.cast(inputs["manipulated"], "float32")
         if self.exact_mask:
-            manipulated, truth = manipulated + gradient * (1.0 - mask), mask
-        else:
-            gray = ops.reshape(ops.convert_to_tensor(_GRAY, "float32"), (1, 1, 1, 3))
-            difference = ops.abs(image - manipulated) * gray
-            truth = ops.sum(difference, axis=-1, keepdims=True) / 255.0
-        return ops.concatenate([protected, manipulated]), truth
+            manipulated += gradient * (1.0 - ops.cast(inputs["mask"], "float32"))
+        return ops.concatenate([protected, manipulated])
+
+    def _truth(self, inputs):
+        """What the maps of manipulated pictures should be."""
+        if self.exact_mask:
+            return ops.cast(inputs["mask"], "float32")
+        image, manipulated = (ops.cast(inputs[key], "float32") for key in ("image", "manipulated"))
+        gray = ops.reshape(ops.convert_to_tensor(_GRAY, "float32"), (1, 1, 1, 3))
+        difference = ops.abs(image - manipulated) * gray
+        return ops.sum(difference, axis=-1, keepdims=True) / 255.0
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         terms = self.loss_terms(x, y_pred)
@@ -95,7 +99,7 @@ class MaLPTraining(keras.Model):
             inputs: As in the call.
             outputs: What the call returned for them.
         """
-        truth = ops.stop_gradient(self._pictures_and_truth(inputs)[1])
+        truth = self._truth(inputs)
         terms = {
             **self._template_terms(),
             **self._localization_terms("cnn", outputs["map"], truth),
