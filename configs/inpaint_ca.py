@@ -8,6 +8,15 @@ from configs.inpaint_gc import CARD
 from configs.inpainting import InpainterExperiment
 from datasets.inpainting.ca import CATraining, ca_critic
 
+CARD = {
+    **CARD,
+    "limits": [
+        *CARD["limits"],
+        "Its fills have texture, but are further from the original than those of Telea's method "
+        "(docs/inpainters.md).",
+    ],
+}
+
 experiments = {
     "ca": InpainterExperiment(
         architecture={"name": "ca_generator", "arguments": {"width": 16, "smooth_start": True}},

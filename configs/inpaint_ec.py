@@ -10,6 +10,9 @@ from configs.inpaint_gc import CARD
 from configs.inpainting import InpainterExperiment
 from datasets.inpainting.ec import ECEdgeTraining, ECPictureTraining, ec_critic
 
+# The weight of the critic is the paper's.
+CARD = {**CARD, "limits": CARD["limits"][:2]}
+
 edges = InpainterExperiment(
     architecture={"name": "ec_generator", "arguments": {"width": 32, "smooth_start": True}},
     training=lambda generator: ECEdgeTraining(generator, ec_critic(channels=2, width=32)),

@@ -17,7 +17,8 @@ CARD = {
         "A narrow network, trained for less than an hour on a thousand photographs: it makes "
         "training and test data for localizers, and is no tool for retouching.",
         "Unlike the paper's, it starts from a smooth fill of the hole and predicts the difference "
-        "to that, and its critic counts for less.",
+        "to that.",
+        "Its critic counts for less than the paper's.",
     ],
     "intended_use": "Forging pictures to train and to measure localizers of inpainting.",
 }

@@ -80,7 +80,7 @@ def ec_edge_generator(width=64):
     known_edges = CannyEdges(name="edge_canny")([known, mask])
     gray = ops.image.rgb_to_grayscale(known)
     x = keras.layers.Concatenate(name="edge_inputs")([gray, known_edges, mask])
-    predicted = _encode_decode(x, 1, "sigmoid", width, True, "edge")
+    predicted = _encode_decode(x, 1, "sigmoid", width, spectral=True, prefix="edge")
     # Canny's edges are 0 in the hole.
     outputs = {"predicted": predicted, "edges": predicted * mask + known_edges}
     return keras.Model(inputs, outputs, name="ec_edge_generator")
@@ -107,7 +107,9 @@ def ec_picture_generator(width=64, smooth_start=False):
     x = keras.layers.Concatenate(name="picture_inputs")([known, inputs["edges"], inputs["mask"]])
     # Differences start from none, and not from noise.
     last = "zeros" if smooth_start else "glorot_uniform"
-    completed = _encode_decode(x, 3, "tanh", width, False, "picture", last)
+    completed = _encode_decode(
+        x, 3, "tanh", width, spectral=False, prefix="picture", last_kernel=last
+    )
     if smooth_start:
         completed = ops.clip(known + inputs["mask"] * completed, -1.0, 1.0)
     return keras.Model(inputs, {"completed": completed}, name="ec_picture_generator")
