@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from datasets import degradations
 from datasets.inpainting import FAMILIES, INPAINTERS
 from datasets.pairs import find_pairs, is_pair_folder
 from datasets.sources import bundled_photographs, list_photographs
@@ -36,6 +37,7 @@ from irl_keras import metrics, presets, reports
 from irl_keras.files import write_atomically
 from irl_keras.images import read_bytes, write_png
 from irl_keras.localizers import Localizer, ModelLocalizer
+from irl_keras.option_types import at_least, checked_by, threshold
 from measuring import (
     GRID_PICTURES,
     GROUPED_BY,
@@ -49,7 +51,6 @@ from measuring import (
     read_forgery,
     trivial_records,
 )
-from option_types import at_least, degradation, threshold
 
 FORGED_TITLES = {
     "mIoU": "mIoU",
@@ -249,7 +250,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     irl.add_argument(
         "--degradations",
         nargs="+",
-        type=degradation,
+        type=checked_by(degradations.parse),
         default=argparse.SUPPRESS,
         metavar="SPEC",
         help="conditions, for example clean jpeg:90 webp:80 blur:1 noise:5 resize:0.75 "

@@ -14,12 +14,16 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from tqdm import tqdm
+
 import malp_keras
+from datasets import degradations
 from datasets.manipulations import HARMLESS, MANIPULATIONS, Manipulation, foreign
 from datasets.manipulations.local import Splice
 from datasets.sources import bundled_photographs
 from irl_keras import reports
 from irl_keras.images import read_bytes, read_image, write_png
+from irl_keras.option_types import at_least, checked_by
 from irl_keras.presets import CARD_FILE, load_model_file
 from malp_keras.malp import MaLP
 from measuring_malp import (
@@ -33,7 +37,6 @@ from measuring_malp import (
     measure_all,
     photographs,
 )
-from option_types import at_least, degradation
 from tables.malp import command, report
 from tables.malp.specs import CORPORA
 from tables.report import write
@@ -111,7 +114,7 @@ def add_parser(commands) -> None:
     parser.add_argument(
         "--degradations",
         nargs="+",
-        type=degradation,
+        type=checked_by(degradations.parse),
         default=[CLEAN, "jpeg:90", "jpeg:70"],
         metavar="SPEC",
         help="of manipulated and of untouched pictures (default: clean jpeg:90 jpeg:70)",
@@ -303,14 +306,25 @@ def load_file(path: Path, name: str) -> tuple[Proactive, dict[str, str]]:
 def export(method: Proactive, sources: list[Source], options: argparse.Namespace) -> int:
     """Writes protected pictures, for programs that this one cannot run."""
     folder = options.export / "protected"
-    for name, read in sources:
-        write_png(folder / Path(name).with_suffix(".png"), method.protect(read()))
+    written, failed = set(), []
+    for name, read in tqdm(sources, unit="picture", disable=None):
+        try:
+            protected = method.protect(read())
+        except (OSError, ValueError) as error:
+            tqdm.write(f"{name}: {error}", file=sys.stderr)
+            failed.append({"picture": name, "error": str(error)})
+            continue
+        file = folder / Path(name).with_suffix(".png")
+        if file in written:  # a.jpg beside a.png
+            file = folder / f"{name}.png"
+        write_png(file, protected)
+        written.add(file)
     print(
-        f"{len(sources)} protected pictures are in {folder}; put what becomes of them into "
+        f"{len(written)} protected pictures are in {folder}; put what becomes of them into "
         f"{options.export / 'manipulated'}, and repeat the command with --manipulations "
         f"{options.export} instead of --export"
     )
-    return 0
+    return say_failures(failed, sources)
 
 
 def find_conditions(options: argparse.Namespace) -> Conditions:

@@ -17,15 +17,16 @@ from irl_keras.callbacks import (
     trim_csv_log,
 )
 from irl_keras.optimizers import AdamByPart
+from irl_keras.option_types import at_least
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options that change an experiment's numbers, and `--out` and `--seed`."""
     parser.add_argument("--out", type=Path, required=True, help="folder; resumes what is there")
-    parser.add_argument("--epochs", type=int, help="instead of the experiment's")
-    parser.add_argument("--steps-per-epoch", type=int, help="instead of the experiment's")
-    parser.add_argument("--batch-size", type=int, help="instead of the experiment's")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=at_least(1), help="instead of the experiment's")
+    parser.add_argument("--steps-per-epoch", type=at_least(1), help="instead of the experiment's")
+    parser.add_argument("--batch-size", type=at_least(1), help="instead of the experiment's")
+    parser.add_argument("--seed", type=at_least(0), default=0)
 
 
 def resume(out: Path, start: Callable[[], keras.Model]) -> tuple[int, keras.Model]:

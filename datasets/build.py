@@ -41,6 +41,7 @@ from datasets.selection import read_selection
 from datasets.sources import SOURCES, SPLITS, list_photographs, photographs_of
 from irl_keras.files import replacing, write_atomically
 from irl_keras.images import encode_png, read_image, read_mask
+from irl_keras.option_types import at_least
 
 BATCH = 16
 """Pairs that are forged together; fixed, because a network's result depends on its batch in the
@@ -360,19 +361,20 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         help=f"used in turn; any of {', '.join(known)}",
     )
     add("--masks", default=FREE_FORM, metavar="FOLDER", help="of holes, instead of free-form ones")
-    add("--count", type=int, required=True, help="pairs in all")
-    add("--size", type=int, default=256, help="side of the pairs, pixels; 256 without it")
-    add("--seed", type=int, default=0)
+    add("--count", type=at_least(1), required=True, help="pairs in all")
+    add("--size", type=at_least(16), default=256, help="side of the pairs, pixels; 256 without it")
+    add("--seed", type=at_least(0), default=0)
     add("--format", choices=UNITS, default="png")
-    add("--workers", type=int, default=os.cpu_count(), help="processes; all cores without it")
+    add(
+        "--workers",
+        type=at_least(1),
+        default=os.cpu_count(),
+        help="processes; all cores without it",
+    )
     add(
         "--out", type=Path, required=True, help="folder of the data set; goes on with what is there"
     )
-    options = parser.parse_args(arguments)
-    for name, least in {"count": 1, "size": 16, "seed": 0, "workers": 1}.items():
-        if getattr(options, name) < least:
-            parser.error(f"--{name} must be at least {least}")
-    return options
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ import numpy as np
 
 from irl_keras import batch_jobs, images, metrics, reports
 from irl_keras.localizers import Localizer, ModelLocalizer
+from irl_keras.option_types import threshold
 from irl_keras.presets import from_preset, load_model_file, read_card
 
 
@@ -157,17 +158,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     weights.add_argument("--weights", metavar="FILE.keras", help="model saved by Keras instead")
     parser.add_argument(
         "--threshold",
-        type=_threshold,
+        type=threshold,
         default=0.5,
         help="probability from which a pixel is flagged (default: %(default)s)",
     )
-
-
-def _threshold(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
-    return value
 
 
 def _run(options: argparse.Namespace) -> int:

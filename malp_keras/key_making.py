@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from irl_keras.option_types import at_least
 from malp_keras import keys
 from malp_keras.malp import MaLP
 from malp_keras.presets import from_preset, read_card
@@ -99,16 +100,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--config", type=Path, help="experiment file (default: configs/NAME.py of the preset)"
     )
     parser.add_argument(
-        "--steps", type=_positive, default=400, help="of training (default: %(default)s)"
+        "--steps", type=at_least(1), default=400, help="of training (default: %(default)s)"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing key")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return value
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -26,6 +26,7 @@ import numpy as np
 from irl_keras import batch_jobs, images, metrics
 from irl_keras.files import write_atomically
 from irl_keras.localizers import check_picture
+from irl_keras.option_types import at_least
 from malp_keras import keys
 from malp_keras.layers.template_layer import HALF_RANGE, TemplateLayer
 from malp_keras.malp import MaLP
@@ -240,17 +241,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     keys.add_arguments(parser)
     parser.add_argument(
         "--jpeg",
-        type=_quality,
+        type=at_least(1, most=100),
         metavar="QUALITY",
         help="write JPEG files of this quality, 1 to 100, instead of PNG",
     )
-
-
-def _quality(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"{text} is not from 1 to 100")
-    return value
 
 
 def _run(options: argparse.Namespace) -> int:

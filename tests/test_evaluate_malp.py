@@ -271,6 +271,22 @@ def test_another_program_manipulates_exported_pictures(tmp_path, preset, capsys)
     assert row["F1"].startswith(f"{2 * share / (1 + share):.3f}")
 
 
+def test_export_leaves_out_what_cannot_be_read_and_loses_no_namesake(tmp_path, preset, capsys):
+    photographs, folder = tmp_path / "photographs", tmp_path / "elsewhere"
+    for name, level in (("a.bmp", 90), ("a.png", 120)):
+        write_png(photographs / "square.png", np.full((64, 64, 3), level, np.uint8))
+        (photographs / "square.png").rename(photographs / name)
+    (photographs / "b.png").write_bytes(b"no picture")
+    command = ["malp", "--preset", str(preset), "--data", str(photographs), "--export", str(folder)]
+    assert evaluate.main(command) == 1
+    exported = sorted((folder / "protected").iterdir())
+    assert [path.name for path in exported] == ["a.png", "a.png.png"]
+    levels = [read_image(path).mean() for path in exported]
+    assert levels[1] - levels[0] == pytest.approx(30, abs=1)
+    errors = capsys.readouterr().err
+    assert "b.png: " in errors and "1 of 3 photographs failed" in errors
+
+
 def test_a_network_in_a_file_is_a_manipulation(tmp_path):
     picture = keras.Input((None, None, 3))
     keras.Model(picture, -picture).save(tmp_path / "negative.keras")

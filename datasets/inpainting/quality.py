@@ -27,6 +27,7 @@ from datasets.sources import bundled_photographs, list_photographs
 from irl_keras import metrics, reports
 from irl_keras.files import write_atomically
 from irl_keras.images import read_image, write_png
+from irl_keras.option_types import at_least
 
 BASELINE = "telea"
 GRID_PICTURES = 6
@@ -278,25 +279,13 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help=f"any of {', '.join(INPAINTERS)} (default: all); {BASELINE} is always measured",
     )
-    parser.add_argument("--size", type=_at_least(64), default=256, help="side of crops (256)")
-    parser.add_argument(
-        "--count", type=_at_least(1), help="crops (default: one of each photograph)"
-    )
-    parser.add_argument("--seed", type=_at_least(0), default=0, help="of crops and holes (0)")
+    parser.add_argument("--size", type=at_least(64), default=256, help="side of crops (256)")
+    parser.add_argument("--count", type=at_least(1), help="crops (default: one of each photograph)")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of crops and holes (0)")
     parser.add_argument("--out", type=Path, default=Path("runs/quality"), help="output folder")
     options = parser.parse_args(arguments)
     options.inpainters = list(dict.fromkeys([BASELINE, *options.inpainters]))
     return options
-
-
-def _at_least(least: int):
-    def number(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
-        return value
-
-    return number
 
 
 if __name__ == "__main__":
