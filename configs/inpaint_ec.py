@@ -1,4 +1,4 @@
-"""EC (EdgeConnect), at half the paper's width: edges first, then the picture, from a smooth start.
+"""EC (EdgeConnect), at a quarter of the paper's width: edges first, then the picture, from a smooth start.
 
 python train.py inpaint ec --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val \
     --out runs/inpaint --presets datasets/inpainting/weights
@@ -14,8 +14,8 @@ from datasets.inpainting.ec import ECEdgeTraining, ECPictureTraining, ec_critic
 CARD = {**CARD, "limits": CARD["limits"][:2]}
 
 edges = InpainterExperiment(
-    architecture={"name": "ec_generator", "arguments": {"width": 32, "smooth_start": True}},
-    training=lambda generator: ECEdgeTraining(generator, ec_critic(channels=2, width=32)),
+    architecture={"name": "ec_generator", "arguments": {"width": 16, "smooth_start": True}},
+    training=lambda generator: ECEdgeTraining(generator, ec_critic(channels=2, width=16)),
     # Five times the paper's rate, affordable because it decays.
     learning_rate=5e-4,
     betas=(0.0, 0.9),
@@ -30,8 +30,8 @@ experiments = {
     "ec_edges": edges,
     "ec": replace(
         edges,
-        training=lambda generator: ECPictureTraining(generator, ec_critic(width=32)),
+        training=lambda generator: ECPictureTraining(generator, ec_critic(width=16)),
         starts_from="ec_edges",
-        epochs=20,
+        epochs=18,
     ),
 }
