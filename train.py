@@ -115,7 +115,7 @@ def train_experiment(experiment, args):
             readers of data and weights.
         OSError: If something cannot be read or written.
     """
-    record = experiment_record(args, experiment)
+    record = experiment_record(experiment, args)
     check_same_experiment(args.out / "experiment.json", record)
     keras.utils.set_random_seed(args.seed)
     if args.mixed_precision:
@@ -190,7 +190,7 @@ def read_experiment(args):
     return with_changes(read_config(args.config, IRLExperiment), args)
 
 
-def experiment_record(args, experiment):
+def experiment_record(experiment, args):
     """What is trained on what, as JSON holds it."""
     definition = dataclasses.asdict(experiment)
     del definition["card"]

@@ -103,7 +103,7 @@ class Trainings:
             ValueError: If its folder holds another experiment.
         """
         arguments = self.arguments(row)
-        record = train.experiment_record(arguments, self.experiment(row))
+        record = train.experiment_record(self.experiment(row), arguments)
         return is_trained(arguments.out, record)
 
     def train(self, row: Row) -> None:
