@@ -32,6 +32,6 @@ experiments = {
         edges,
         training=lambda generator: ECPictureTraining(generator, ec_critic(width=16)),
         starts_from="ec_edges",
-        epochs=18,
+        epochs=12,
     ),
 }
