@@ -1,4 +1,4 @@
-"""EC (EdgeConnect), at a quarter of the paper's width: edges first, then the picture, from a smooth start.
+"""EC (EdgeConnect) at a quarter of the paper's width: edges, then the picture; smooth start.
 
 python train.py inpaint ec --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val \
     --out runs/inpaint --presets datasets/inpainting/weights
