@@ -49,6 +49,6 @@ experiments = {
         starts_from="gc_first",
         learning_rate=4e-4,
         factors={"critic": 0.25},
-        epochs=8,
+        epochs=6,
     ),
 }
