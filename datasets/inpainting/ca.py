@@ -86,6 +86,7 @@ def _critic(x, width, factors, name):
     return keras.layers.Dense(1, use_bias=False, name=f"{name}_score")(x)
 
 
+@keras.saving.register_keras_serializable(package="datasets.inpainting")
 class CATraining(InpainterTraining):
     """Training of CA: spatially discounted L1 on both stages and two WGAN-GP critics (section 3).
 

@@ -27,11 +27,10 @@ _RESIDUAL_BLOCKS = 8
 _FEATURE_MATCHING = 10.0
 _ADVERSARIAL = 0.1
 # The paper weighs VGG-19's content term by 0.1 and its style term by 250. The terms of our feature
-# network are ten times smaller and larger. On crops of photographs, these weights make the
-# untrained generator's style term as large as L1, its content term a quarter and its adversarial
-# term a tenth of it; for a smooth fill (Telea's), style and content are half of L1 each.
+# network are ten times smaller and larger. On crops of photographs, 1 and 25 make the untrained
+# generator's style term as large as L1, its content term a quarter and its adversarial term a tenth
+# of it; for a smooth fill (Telea's), style and content are half of L1 each.
 _CONTENT = 1.0
-_STYLE = 25.0
 
 
 def ec_generator(width=64, smooth_start=False):
@@ -269,6 +268,8 @@ class ECPictureTraining(InpainterTraining):
         generator: From `ec_generator`, its edge generator trained by `ECEdgeTraining`.
         critic: From `ec_critic()`.
         predicted_share: Probability, 0 to 1, that a training picture has predicted edges.
+        style_weight: Non-negative float. At 25, short trainings please the Gram matrices with a few
+            coloured dots along the hole's border.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -278,12 +279,13 @@ class ECPictureTraining(InpainterTraining):
         `{"completed", "edges"}` as `ec_generator`.
     """
 
-    def __init__(self, generator, critic, predicted_share=0.5, **kwargs):
+    def __init__(self, generator, critic, predicted_share=0.5, style_weight=25.0, **kwargs):
         terms = ["L1", "adversarial", "content", "style", "critic"]
         super().__init__(generator, critic, terms, **kwargs)
         generator.get_layer("ec_edge_generator").trainable = False
         generator.get_layer("ec_picture_generator").trainable = True
         self.predicted_share = predicted_share
+        self.style_weight = style_weight
         self.canny = CannyEdges()
         self.features = feature_network()
         self.random = keras.random.SeedGenerator(0)
@@ -310,12 +312,16 @@ class ECPictureTraining(InpainterTraining):
             "adversarial": _ADVERSARIAL
             * ops.mean(ops.softplus(-frozen(self.critic, completed)[-1])),
             "content": _CONTENT * content_loss(found, wanted),
-            "style": _STYLE * style_loss(_in_hole(found, mask), _in_hole(wanted, mask)),
+            "style": self.style_weight * style_loss(_in_hole(found, mask), _in_hole(wanted, mask)),
             "critic": critic_loss,
         }
 
     def get_config(self):
-        return {**super().get_config(), "predicted_share": self.predicted_share}
+        return {
+            **super().get_config(),
+            "predicted_share": self.predicted_share,
+            "style_weight": self.style_weight,
+        }
 
 
 def _critic_maps_and_loss(critic, real, fake, training):

@@ -68,6 +68,7 @@ def gc_critic(width: int = 64) -> keras.Model:
     return keras.Model({"image": image, "mask": mask}, x, name="critic")
 
 
+@keras.saving.register_keras_serializable(package="datasets.inpainting")
 class GCTraining(InpainterTraining):
     """Training of GC: L1 on both stages and hinge loss of the critic (section 3.4).
 
