@@ -264,6 +264,15 @@ def test_picture_stage_has_true_edges_in_training_and_predicted_ones_afterwards(
         np.testing.assert_allclose(edges[~hole], predicted[~hole], atol=1e-6)
 
 
+def test_style_weight_scales_its_term_and_is_saved(generator, photograph):
+    inputs = batch(photograph)
+    gray = {"completed": ops.zeros_like(inputs["image"])}
+    stages = [ECPictureTraining(generator, ec_critic(width=WIDTH), style_weight=w) for w in (25, 5)]
+    large, small = (float(stage.loss_terms(inputs, gray, False)["style"]) for stage in stages)
+    assert large == pytest.approx(5 * small, rel=1e-4) and small > 0
+    assert ECPictureTraining.from_config(stages[1].get_config()).style_weight == 5
+
+
 def test_loss_terms_of_perfect_output_are_zero(generator, photograph):
     stage = ECPictureTraining(generator, ec_critic(width=WIDTH))
     inputs = batch(photograph)

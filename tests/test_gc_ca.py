@@ -10,6 +10,7 @@ from datasets.inpainting.ca import CATraining, ca_critic, ca_generator, discount
 from datasets.inpainting.gc import GCTraining, gc_critic, gc_generator
 from datasets.inpainting.input_gradient import input_gradient
 from datasets.inpainting.layers import ContextualAttention, GatedConv2D, SmoothFill
+from irl_keras.optimizers import AdamByPart
 
 GENERATORS = {"gc": gc_generator, "ca": ca_generator}
 
@@ -297,6 +298,18 @@ def test_adversarial_weight_scales_its_term_and_is_saved(build):
     assert term != 0 and larger == pytest.approx(4 * term)
     twin = type(training).from_config(training.get_config())
     assert twin.adversarial_weight == training.adversarial_weight
+
+
+@pytest.mark.parametrize("build", [gc_training, ca_training])
+def test_training_goes_on_from_a_file(build, tmp_path):
+    training = build()
+    training.compile(AdamByPart(1e-3, factors={"critic": 0.2}))
+    training.optimizer.build(training.trainable_variables)
+    training.save(tmp_path / "training.keras")
+    twin = keras.models.load_model(tmp_path / "training.keras")
+    assert type(twin) is type(training) and twin.optimizer.factors == {"critic": 0.2}
+    for one, two in zip(training.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 class PenaltyAlone(CATraining):
