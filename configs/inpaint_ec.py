@@ -6,14 +6,14 @@ python train.py inpaint ec --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val \
 
 from dataclasses import replace
 
-from configs.inpaint_gc import CARD
+from configs.inpaint_gc import CARD, SMOOTH
 from configs.inpainting import InpainterExperiment
 from datasets.inpainting.ec import ECEdgeTraining, ECPictureTraining, ec_critic
 
 # The weight of the critic is the paper's.
 CARD = {
     **CARD,
-    "limits": [*CARD["limits"][:2], "Its style term counts for a tenth of the paper's."],
+    "limits": [*CARD["limits"][:2], "Its style term counts for a tenth of the paper's.", SMOOTH],
 }
 
 edges = InpainterExperiment(
