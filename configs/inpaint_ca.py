@@ -4,7 +4,7 @@ python train.py inpaint ca --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val \
     --out runs/inpaint --presets datasets/inpainting/weights
 """
 
-from configs.inpaint_gc import CARD
+from configs.inpaint_gc import CARD, WEAK_CRITIC
 from configs.inpainting import InpainterExperiment
 from datasets.inpainting.ca import CATraining, ca_critic
 
@@ -12,6 +12,7 @@ CARD = {
     **CARD,
     "limits": [
         *CARD["limits"],
+        WEAK_CRITIC,
         "Its fills have texture, but are further from the original than those of Telea's method "
         "(docs/inpainters.md).",
     ],

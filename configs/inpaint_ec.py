@@ -13,7 +13,7 @@ from datasets.inpainting.ec import ECEdgeTraining, ECPictureTraining, ec_critic
 # The weight of the critic is the paper's.
 CARD = {
     **CARD,
-    "limits": [*CARD["limits"][:2], "Its style term counts for a tenth of the paper's.", SMOOTH],
+    "limits": [*CARD["limits"], "Its style term counts for a tenth of the paper's.", SMOOTH],
 }
 
 edges = InpainterExperiment(
@@ -26,7 +26,6 @@ edges = InpainterExperiment(
     batch_size=4,
     epochs=10,
     steps_per_epoch=200,
-    card=CARD,
 )
 
 experiments = {
@@ -40,5 +39,6 @@ experiments = {
         ),
         starts_from="ec_edges",
         epochs=9,
+        card=CARD,
     ),
 }

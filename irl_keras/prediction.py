@@ -24,9 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from irl_keras import batch_jobs, images, metrics, reports
+from irl_keras import batch_jobs, images, metrics, option_types, reports
 from irl_keras.localizers import Localizer, ModelLocalizer
-from irl_keras.option_types import threshold
 from irl_keras.presets import from_preset, load_model_file, read_card
 
 
@@ -158,7 +157,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     weights.add_argument("--weights", metavar="FILE.keras", help="model saved by Keras instead")
     parser.add_argument(
         "--threshold",
-        type=threshold,
+        type=option_types.threshold,
         default=0.5,
         help="probability from which a pixel is flagged (default: %(default)s)",
     )
