@@ -1,4 +1,4 @@
-"""Last part of the shipped weights `irl_small`: half of the crops untouched.
+"""Fifth part of the shipped weights `irl_small`: half of the crops untouched.
 
     python train.py irl --config configs/irl_small_untouched.py \
         --init runs/irl_small_mixture_256/last.keras \

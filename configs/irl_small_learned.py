@@ -1,0 +1,25 @@
+"""Sixth part of the shipped weights `irl_small`: learned inpainters in the mixture.
+
+    python train.py irl --config configs/irl_small_learned.py \
+        --init runs/irl_small_untouched/last.keras \
+        --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val --out runs/irl_small_learned
+    python train.py preset --config configs/irl_small_learned.py \
+        --training runs/irl_small_learned --out irl_keras/weights/irl_small
+"""
+
+from dataclasses import replace
+
+from configs.irl_small_untouched import experiment as part_before
+
+experiment = replace(
+    part_before,
+    recipe=replace(
+        part_before.recipe,
+        inpainters={"telea": 1.0, "ns": 1.0, "gc": 2.0, "ca": 2.0, "ec": 2.0, "resynth": 3.0},
+        untouched=0.4,
+    ),
+    learning_rate=2e-4,
+    final_learning_rate=2e-6,
+    epochs=7,
+    steps_per_epoch=150,
+)
