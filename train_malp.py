@@ -14,7 +14,8 @@ from datasets.protected import ProtectedBatches
 from datasets.sources import bundled_photographs, list_photographs
 from irl_keras.metrics import localization_scores
 from irl_keras.optimizers import AdamByPart
-from malp_keras import malp
+from irl_keras.presets import load_model_file
+from malp_keras import from_preset, malp
 from malp_keras.baselines import second_branch
 from malp_keras.training import MaLPTraining
 from measuring_malp import cosine, difference_map
@@ -41,6 +42,7 @@ def add_parser(systems):
         nargs="+",
         help="photographs to validate on; the bundled test photographs without it",
     )
+    parser.add_argument("--init", help="preset, or .keras file, to train further")
     parser.add_argument("--mixed-precision", choices=["mixed_bfloat16", "mixed_float16"])
     training_loop.add_arguments(parser)
     parser.set_defaults(run=train_malp)
@@ -56,14 +58,14 @@ def train_experiment(experiment, args):
 
     Args:
         experiment: The `MaLPExperiment`.
-        args: `data`, `val_data`, `out`, `mixed_precision` and `seed` of the command line.
+        args: `data`, `val_data`, `out`, `init`, `mixed_precision` and `seed` of the command line.
 
     Returns:
         The trained `MaLPTraining`.
 
     Raises:
-        ValueError: If the folder holds another experiment, or the training diverged; and as the
-            readers of data.
+        ValueError: If the folder holds another experiment, `init` does not fit it, or the training
+            diverged; and as the readers of data and weights.
         OSError: If something cannot be read or written.
     """
     record = experiment_record(experiment, args)
@@ -98,6 +100,7 @@ def experiment_record(experiment, args):
         "experiment": definition,
         "data": [str(folder) for folder in args.data or []],
         "val_data": [str(folder) for folder in args.val_data or []],
+        "init": args.init,
         "mixed_precision": args.mixed_precision,
         "seed": args.seed,
     }
@@ -129,7 +132,7 @@ def batches(photographs, experiment, model, seed, first_batch=0):
 
 
 def start_model(experiment, args):
-    """A new training model, compiled."""
+    """A training model, compiled; new, or with the weights of what is to be trained further."""
     recipe = experiment.recipe
     model = MaLPTraining(
         malp(**experiment.architecture["arguments"], seed=args.seed),
@@ -137,6 +140,8 @@ def start_model(experiment, args):
         experiment.loss,
         experiment.exact_mask,
     )
+    if args.init is not None:
+        take_weights(model, args.init)
     steps = experiment.epochs * experiment.steps_per_epoch
     warmup = min(experiment.warmup_steps, steps // 2)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -150,6 +155,24 @@ def start_model(experiment, args):
     jit_compile = keras.config.backend() == "jax"
     model.compile(AdamByPart(rate, experiment.factors, clipnorm=1.0), jit_compile=jit_compile)
     return model
+
+
+def take_weights(model, init):
+    """Copies the weights of a preset, of a MaLP that Keras saved, or of a training of one.
+
+    The second branch stays new where `init` has none.
+
+    Raises:
+        ValueError: If `init` cannot be loaded, or its networks are not those of `model`.
+    """
+    source = load_model_file(init) if init.endswith(".keras") else from_preset(init)
+    branch = getattr(source, "vit", None)
+    try:
+        model.malp.set_weights(getattr(source, "malp", source).get_weights())
+        if model.vit is not None and branch is not None:
+            model.vit.set_weights(branch.get_weights())
+    except ValueError as error:
+        raise ValueError(f"{init}: does not fit the networks of the experiment: {error}") from error
 
 
 class Validation(keras.callbacks.Callback):

@@ -26,19 +26,19 @@ from measuring_malp import (
 from train_malp import batches, read_folders
 from training_records import read_config
 
-CONFIGS = Path(__file__).parent / "configs"
+ROOT = Path(__file__).parent
 DEGRADATIONS = [CLEAN, "jpeg:90", "jpeg:70"]
 CALIBRATION_PHOTOGRAPHS = 40
 """At most this many, and at most a fifth of them, are kept apart for choosing thresholds."""
 WARMUP = 20
 
 
-def prepare(preset, config, folders, steps, seed=0):
+def prepare(config, folders, steps, seed=0):
     """Finds what the fine-tuning needs, before any time is spent.
 
     Args:
-        preset: Name of the preset, whose experiment is that of the same name in `configs/`.
-        config: Path of another experiment file, or `None`.
+        config: Path of the experiment file; a relative one, as model cards have it, from the
+            repository's root.
         folders: Of photographs; the bundled training photographs when `None`.
         steps: Of training.
         seed: Of the training pictures; the templates do not depend on it.
@@ -50,7 +50,7 @@ def prepare(preset, config, folders, steps, seed=0):
         ValueError: If there is no such experiment, or there are too few photographs.
         OSError: If a folder cannot be read.
     """
-    experiment = read_config(config or CONFIGS / f"{preset}.py", MaLPExperiment)
+    experiment = read_config(ROOT / config, MaLPExperiment)
     photographs = read_folders(folders, "train")
     count = min(CALIBRATION_PHOTOGRAPHS, len(photographs) // 5)
     if count < 1:

@@ -97,7 +97,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "without it",
     )
     parser.add_argument(
-        "--config", type=Path, help="experiment file (default: configs/NAME.py of the preset)"
+        "--config", type=Path, help="experiment file (default: the one that trained the preset)"
     )
     parser.add_argument(
         "--steps", type=at_least(1), default=400, help="of training (default: %(default)s)"
@@ -109,8 +109,9 @@ def _run(options: argparse.Namespace) -> int:
     start = time.monotonic()
     try:
         keys.refuse_existing(options.file, options.overwrite)
-        name = read_card(options.preset)["name"]
-        fine_tune = _training_code()(name, options.config, options.photos, options.steps)
+        own = options.config and options.config.resolve()
+        config = own or read_card(options.preset)["recipe"]
+        fine_tune = _training_code()(config, options.photos, options.steps)
         card = make_key(options.file, options.preset, fine_tune, options.overwrite)
     except (OSError, ValueError) as error:
         print("error: " + " ".join(str(error).splitlines()), file=sys.stderr)

@@ -1,5 +1,6 @@
 """train.py malp end to end: training, resuming, and the preset that is made of it."""
 
+import argparse
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import train
+import train_malp
 from configs.malp import MaLPExperiment
 from datasets.manipulations import MANIPULATIONS
 from malp_keras import from_preset, malp, read_card
@@ -105,6 +107,29 @@ def test_a_training_in_two_parts_goes_on_from_the_first(config, trained, tmp_pat
     assert int(resumed.optimizer.iterations) == 4
 
 
+def test_a_further_part_starts_with_the_weights_of_the_part_before(config, trained, tmp_path):
+    experiment = read_config(config, MaLPExperiment)
+    before = keras.models.load_model(trained / "last.keras")
+    preset = tmp_path / "malp_tiny"
+    command = ["preset", "--config", str(config), "--training", str(trained)]
+    assert train.main([*command, "--out", str(preset)]) == 0
+    for init in (str(trained / "last.keras"), str(preset)):
+        model = train_malp.start_model(experiment, argparse.Namespace(init=init, seed=1))
+        for found, expected in zip(
+            model.malp.get_weights(), before.malp.get_weights(), strict=True
+        ):
+            np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+        same_branch = all(map(np.array_equal, model.vit.get_weights(), before.vit.get_weights()))
+        assert same_branch == init.endswith(".keras")  # a preset has no second branch
+
+
+def test_a_further_part_is_trained_and_recorded(config, trained, tmp_path):
+    init = str(trained / "last.keras")
+    command = ["malp", "--config", str(config), "--init", init, "--out", str(tmp_path)]
+    assert train.main([*command, "--epochs", "1"]) == 0
+    assert json.loads((tmp_path / "experiment.json").read_text())["init"] == init
+
+
 def test_the_preset_is_the_trained_model(config, trained, tmp_path, capsys):
     folder = tmp_path / "malp_tiny"
     command = ["preset", "--config", str(config), "--training", str(trained), "--out", str(folder)]
@@ -121,6 +146,12 @@ def test_one_line_says_what_is_wrong(tmp_path, capsys):
     missing = str(tmp_path / "missing")
     assert train.main(["malp", "--data", missing, "--out", str(tmp_path / "out")]) == 1
     assert missing in capsys.readouterr().err
+    for init, cause in (("irl_small", "neither a preset"), ("malp_local", "does not fit")):
+        config = str(ROOT / "configs" / "malp_stgan_faces.py")
+        command = ["malp", "--config", config, "--init", init, "--out", str(tmp_path / "out")]
+        assert train.main(command) == 1
+        message = capsys.readouterr().err
+        assert init in message and cause in message and message.count("\n") == 1
     config = str(ROOT / "configs" / "irl_paper.py")
     assert train.main(["malp", "--config", config, "--out", str(tmp_path / "out")]) == 1
     assert "MaLPExperiment" in capsys.readouterr().err

@@ -104,6 +104,7 @@ class Trainings:
             data=self.photographs(row, "train"),
             val_data=self.photographs(row, "val"),
             out=self.folder / row.training,
+            init=None,
             mixed_precision=None,
             seed=self.seed,
         )
