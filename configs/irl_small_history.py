@@ -27,5 +27,5 @@ experiment = replace(
         # Crops are shrunk at random, which takes the blocks of their JPEG files away.
         history={"clean": (0.4,), "jpeg": (0.6, 50, 98)},
     ),
-    epochs=7,
+    epochs=6,
 )

@@ -30,4 +30,10 @@ experiment = replace(
     ),
     learning_rate=1e-3,
     epochs=10,
+    card={
+        **first_part.card,
+        "training_data": first_part.card["training_data"].replace(
+            "recolouring, text", "at first recolouring, text"
+        ),
+    },
 )
