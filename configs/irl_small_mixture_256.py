@@ -4,7 +4,7 @@
         --init runs/irl_small_mixture/last.keras \
         --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val --out runs/irl_small_mixture_256
 
-`irl_small_untouched.py` is the last part.
+`irl_small_untouched.py` is the fifth part.
 """
 
 from dataclasses import replace

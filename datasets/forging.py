@@ -14,10 +14,6 @@ _MAX_HOLE_SHARE = 0.6
 """Largest share of a training crop inside the hole; a fill needs surroundings to start from."""
 
 
-_JPEG_BLOCK = 8
-"""Side of the blocks that JPEG compresses apart, in pixels."""
-
-
 class Forgery(NamedTuple):
     """One forged picture.
 
@@ -45,9 +41,6 @@ class ForgingRecipe:
         degradations: Kinds, weights and ranges for `random_degradation`.
         min_scale: Photographs are shrunk by a random factor from `min_scale` to 1 before
             cropping, so that the sharpness of untouched pixels varies.
-        history: What crops went through before they are forged, as `degradations`; without it
-            nothing. Nearly every picture was a JPEG file before somebody filled a hole in it, and
-            the fill has no trace of that.
     """
 
     size: int = 128
@@ -56,7 +49,6 @@ class ForgingRecipe:
     untouched: float = 0.0
     degradations: dict[str, tuple] = field(default_factory=lambda: {"clean": (1.0,)})
     min_scale: float = 1.0
-    history: dict[str, tuple] = field(default_factory=dict)
 
 
 def forge(
@@ -114,16 +106,7 @@ def forge_for_training(
     seed = int(rng.integers(2**32))
     mask = mask_window(free_form_mask(recipe.mask_size, recipe.mask_size, seed), recipe.size, rng)
     degradation = random_degradation(rng, recipe.degradations)
-    if recipe.history:
-        original = _with_history(original, random_degradation(rng, recipe.history), rng)
     return _forged(original, mask, seed, inpainter, degradation)
-
-
-def _with_history(image, spec, rng):
-    """A crop of a picture that was degraded before, with its JPEG blocks anywhere."""
-    top, left = rng.integers(_JPEG_BLOCK, size=2)
-    larger = np.pad(image, ((top, 0), (left, 0), (0, 0)), mode="symmetric")
-    return degrade(larger, spec, int(rng.integers(2**32)))[top:, left:]
 
 
 def _forged(original, mask, seed, inpainter, degradation) -> Forgery:

@@ -73,27 +73,3 @@ def test_training_uses_each_inpainter_by_its_weight(photograph):
     for crop in training_crops(photograph, recipe, 10):
         expected = inpaint("telea", crop.original[None], crop.mask[None])[0]
         np.testing.assert_array_equal(crop.image, expected)
-
-
-def test_crops_have_a_history_that_the_fill_has_not(photograph):
-    """The forgery's untouched pixels were compressed, with their blocks anywhere."""
-    settings = {"size": 64, "mask_size": 64, "inpainters": {"telea": 1.0}}
-    plain = training_crops(photograph, ForgingRecipe(**settings), 10)
-    history = {"jpeg": (1.0, 30, 30)}
-    compressed = training_crops(photograph, ForgingRecipe(**settings, history=history), 10)
-    columns = set()
-    for before, after in zip(plain, compressed, strict=True):
-        np.testing.assert_array_equal(after.mask, before.mask)
-        error = np.abs(after.original.astype(int) - before.original).mean()
-        assert 0.5 < error < 20
-        expected = inpaint("telea", after.original[None], after.mask[None])[0]
-        np.testing.assert_array_equal(after.image, expected)
-        steps = np.abs(np.diff(after.original.astype(int), axis=1)).mean(axis=(0, 2))
-        columns.add(int(np.argmax([steps[k::8].mean() for k in range(8)])))
-    assert len(columns) > 2
-
-
-def test_an_untouched_crop_keeps_its_history(photograph):
-    recipe = ForgingRecipe(size=64, mask_size=64, untouched=1.0, history={"jpeg": (1.0, 30, 30)})
-    for crop in training_crops(photograph, recipe, 3):
-        np.testing.assert_array_equal(crop.image, crop.original)

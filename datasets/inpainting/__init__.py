@@ -11,7 +11,6 @@ from collections.abc import Callable
 import numpy as np
 
 from datasets.inpainting.classical import navier_stokes, telea
-from datasets.inpainting.drawn_traces import drawn_traces
 from datasets.inpainting.exemplar import patch_copy
 from datasets.inpainting.learned import WEIGHTS, LearnedInpainter
 
@@ -32,7 +31,6 @@ INPAINTERS: dict[str, Inpainter] = {
     "telea": one_by_one(telea),
     "ns": one_by_one(navier_stokes),
     "patch": one_by_one(patch_copy),
-    "traces": one_by_one(drawn_traces),
     **{name: LearnedInpainter(name) for name in WEIGHTS.names()},
 }
 
