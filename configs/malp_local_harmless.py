@@ -35,5 +35,10 @@ experiment = replace(
         "training_data": first_part.card["training_data"].replace(
             "recolouring, text", "at first recolouring, text"
         ),
+        "limits": [
+            *first_part.card["limits"],
+            "Blur of two pixels (of the 256) takes the template away: more than half of the "
+            "pictures that were manipulated and then blurred so are called authentic.",
+        ],
     },
 )
