@@ -109,8 +109,8 @@ def _run(options: argparse.Namespace) -> int:
     start = time.monotonic()
     try:
         keys.refuse_existing(options.file, options.overwrite)
-        own = options.config and options.config.resolve()
-        config = own or read_card(options.preset)["recipe"]
+        own = options.config
+        config = own.resolve() if own else read_card(options.preset)["recipe"]
         fine_tune = _training_code()(config, options.photos, options.steps)
         card = make_key(options.file, options.preset, fine_tune, options.overwrite)
     except (OSError, ValueError) as error:
