@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+import training_loop
 from datasets import degradations
 from datasets.inpainting import FAMILIES, INPAINTERS
 from datasets.pairs import find_pairs, is_pair_folder
@@ -65,7 +66,7 @@ SINGLE = {
     "inpainters": ["telea", "ns"],
     "degradations": ["clean", "jpeg:90", "jpeg:75", "resize:0.75"],
 }
-TABLE_OPTIONS = ("corpora", "published", "plan", "quick", "width", "steps")
+TABLE_OPTIONS = ("corpora", "published", "plan", "quick", "width", "steps", "mixed_precision")
 UNTOUCHED_TITLES = {"pixels_flagged": "pixels flagged", "picture_flagged": "pictures flagged"}
 DETECTION_TITLES = {"AUC": "AUC", "false_alarms": "false alarms at 95 % found"}
 EXPLANATION = (
@@ -268,7 +269,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     if options.table is None:
         given = [name for name in TABLE_OPTIONS if getattr(options, name)]
         if given:
-            irl.error(f"--{given[0]} needs --table")
+            irl.error(f"--{given[0].replace('_', '-')} needs --table")
     elif options.data or options.weights:
         irl.error("--table has its own data and weights: leave out --data and --weights")
     defaults = SINGLE if options.table is None else dict.fromkeys(SINGLE)
@@ -298,6 +299,7 @@ def _add_table_options(irl: argparse.ArgumentParser) -> None:
     )
     table.add_argument("--width", type=float, help="of all networks that are trained")
     table.add_argument("--steps", type=at_least(1), help="of each training, instead of the paper's")
+    training_loop.add_precision(table)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 import malp_keras
+import training_loop
 from datasets import degradations
 from datasets.manipulations import HARMLESS, MANIPULATIONS, Manipulation, foreign
 from datasets.manipulations.local import Splice
@@ -156,6 +157,10 @@ def _add_table_options(parser: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="minutes: tiny networks, few pictures, marked numbers"
     )
     table.add_argument("--steps", type=at_least(1), help="of each training, instead of its own")
+    table.add_argument(
+        "--filters", type=at_least(1), help="of each CNN and classifier, instead of its own"
+    )
+    training_loop.add_precision(table)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -231,10 +236,10 @@ def write_results(
 def _check(options: argparse.Namespace) -> None:
     """Refuses options that would be ignored."""
     trains = bool(options.table) and command.needs_training(options.table)
-    for name in ("corpora", "config", "plan", "steps", "quick"):
+    for name in ("corpora", "config", "plan", "steps", "filters", "mixed_precision", "quick"):
         if getattr(options, name) and not (trains or (name == "quick" and options.table)):
             kind = "a --table" if name == "quick" else "a --table that trains"
-            raise ValueError(f"--{name} needs {kind}")
+            raise ValueError(f"--{name.replace('_', '-')} needs {kind}")
     if options.calibrate and options.table:
         raise ValueError("--calibrate and --table are two commands")
     for name in ("data", "weights", "size", "export"):

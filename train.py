@@ -71,7 +71,7 @@ def main(argv=None):
         help="photographs to validate on; a tenth of the training photographs without it",
     )
     irl.add_argument("--init", help="preset, or .keras file, to fine-tune")
-    irl.add_argument("--mixed-precision", choices=["mixed_bfloat16", "mixed_float16"])
+    training_loop.add_precision(irl)
     training_loop.add_arguments(irl)
     irl.set_defaults(run=train_irl)
     add_inpainter_parser(systems)
@@ -118,8 +118,6 @@ def train_experiment(experiment, args):
     record = experiment_record(experiment, args)
     check_same_experiment(args.out / "experiment.json", record)
     keras.utils.set_random_seed(args.seed)
-    if args.mixed_precision:
-        keras.config.set_dtype_policy(args.mixed_precision)
 
     training_set, val_photographs = open_data(args, experiment)
     validation = forge_validation_set(val_photographs, experiment)
@@ -129,7 +127,7 @@ def train_experiment(experiment, args):
         compile_model(model, experiment)
         return model
 
-    with distribution():
+    with distribution(), training_loop.precision(args.mixed_precision):
         epochs_done, model = training_loop.resume(args.out, start)
     # After all inputs were read: a mistyped one leaves no folder that would refuse the right one.
     write_record(args.out / "experiment.json", record)

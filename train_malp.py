@@ -43,7 +43,7 @@ def add_parser(systems):
         help="photographs to validate on; the bundled test photographs without it",
     )
     parser.add_argument("--init", help="preset, or .keras file, to train further")
-    parser.add_argument("--mixed-precision", choices=["mixed_bfloat16", "mixed_float16"])
+    training_loop.add_precision(parser)
     training_loop.add_arguments(parser)
     parser.set_defaults(run=train_malp)
 
@@ -71,12 +71,11 @@ def train_experiment(experiment, args):
     record = experiment_record(experiment, args)
     check_same_experiment(args.out / "experiment.json", record)
     keras.utils.set_random_seed(args.seed)
-    if args.mixed_precision:
-        keras.config.set_dtype_policy(args.mixed_precision)
     photographs = read_folders(args.data, "train")
     held_out = read_folders(args.val_data, "test")
 
-    epochs_done, model = training_loop.resume(args.out, lambda: start_model(experiment, args))
+    with training_loop.precision(args.mixed_precision):
+        epochs_done, model = training_loop.resume(args.out, lambda: start_model(experiment, args))
     write_record(args.out / "experiment.json", record)
     steps_done = epochs_done * experiment.steps_per_epoch
     training_loop.fit(

@@ -33,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
 
     Args:
         options: Of `evaluate.py`: `table`, `quick`, `plan`, `corpora`, `published`, `width`,
-            `steps`, `inpainters`, `degradations`, `size`, `limit`, `seed`, `threshold`, `out`.
+            `steps`, `mixed_precision`, `inpainters`, `degradations`, `size`, `limit`, `seed`,
+            `threshold`, `out`.
 
     Returns:
         The exit code: 0, or 1 when pictures failed.
@@ -117,7 +118,9 @@ def budget(options: argparse.Namespace) -> Budget:
     """How much smaller the trainings are than configured."""
     if options.quick:
         return QUICK
-    return Budget(width=options.width, steps=options.steps)
+    return Budget(
+        width=options.width, steps=options.steps, mixed_precision=options.mixed_precision
+    )
 
 
 def data_name(corpus: Path | None) -> str:

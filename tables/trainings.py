@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 import train
+import training_loop
 from configs.experiment import IRLExperiment
 from irl_keras import presets
 from irl_keras.images import read_bytes
@@ -36,6 +37,7 @@ class Budget:
         batch_size: Crops per step.
         epochs: Number of epochs.
         steps: Steps in all.
+        mixed_precision: Policy of Keras, as `train.py` takes it.
     """
 
     width: float | None = None
@@ -43,6 +45,7 @@ class Budget:
     batch_size: int | None = None
     epochs: int | None = None
     steps: int | None = None
+    mixed_precision: str | None = None
 
 
 QUICK = Budget(width=0.125, size=64, batch_size=4, epochs=1, steps=60)
@@ -92,7 +95,7 @@ class Trainings:
             val_data=self.corpus and self.corpus / "val",
             out=self.folder / row.training,
             init=None,
-            mixed_precision=None,
+            mixed_precision=self.budget.mixed_precision,
             seed=self.seed,
         )
 
@@ -128,17 +131,18 @@ class Trainings:
         else:
             path = self.folder / row.training / "last.keras"
             digest = hashlib.sha256(read_bytes(path)).hexdigest()
-            weights = {"sha256": digest, "training": describe(self.experiment(row))}
+            weights = {"sha256": digest, "training": describe(self.experiment(row), self.budget)}
             model = presets.load_model_file(path)
         return ModelLocalizer(model, row.method), {"name": row.training, **weights}
 
 
-def describe(experiment: IRLExperiment) -> str:
+def describe(experiment: IRLExperiment, budget: Budget) -> str:
     """One line about the size of a training."""
     pictures = experiment.epochs * experiment.steps_per_epoch * experiment.batch_size
+    precision = f", {budget.mixed_precision}" if budget.mixed_precision else ""
     return (
         f"{experiment.network} {experiment.model}, {pictures} crops of "
-        f"{experiment.recipe.size}x{experiment.recipe.size} pixels"
+        f"{experiment.recipe.size}x{experiment.recipe.size} pixels{precision}"
     )
 
 
@@ -159,7 +163,8 @@ def plan(trainings: Trainings, missing: Sequence[Row]) -> list[dict]:
         experiment = trainings.experiment(row)
         kind = json.dumps([experiment.network, experiment.model, experiment.recipe.size])
         if kind not in seconds:
-            seconds[kind] = seconds_per_crop(experiment)
+            with training_loop.precision(trainings.budget.mixed_precision):
+                seconds[kind] = seconds_per_crop(experiment)
         each, parameters = seconds[kind]
         crops = experiment.epochs * experiment.steps_per_epoch * experiment.batch_size
         rows.append(

@@ -276,6 +276,7 @@ def test_inpainters_without_weights_are_named(tmp_path, trained, monkeypatch, ca
     ("arguments", "message"),
     [
         (["--quick"], "--quick needs --table"),
+        (["--mixed-precision", "mixed_bfloat16"], "--mixed-precision needs --table"),
         (["--table", "7"], "invalid choice"),
         (["--table", "1", "--data", str(Path("x"))], "leave out --data"),
         (["--table", "1", "--quick", "--plan"], "not allowed with"),

@@ -276,7 +276,7 @@ def test_the_second_branch_gives_the_map_where_it_is_measured(tmp_path, untraine
 
 @pytest.mark.slow
 def test_a_quick_training_really_trains(tmp_path):
-    budget = Budget(2, 2, 128, {"filters": 4, "classifier_filters": 4}, None)
+    budget = Budget(2, 2, 128, {"filters": 4, "classifier_filters": 4}, None, "mixed_bfloat16")
     row = specs.Row("CNN only", "cnn", specs.LOCAL, vit=None)
     quick = Trainings(tmp_path, None, budget, 0)
     assert not quick.is_trained(row)
@@ -284,9 +284,22 @@ def test_a_quick_training_really_trains(tmp_path):
     assert quick.is_trained(row)
     method, weights = quick.load(row)
     assert method.protects and "4 photographs of 128x128" in weights["training"]
+    assert weights["training"].endswith("filters 4, classifier_filters 4, mixed_bfloat16")
+    assert method.model.localizer.get_layer("cnn_stem").compute_dtype == "bfloat16"
+    assert keras.config.dtype_policy().name == "float32"
     fresh = malp_keras.malp(**quick.experiment(row).architecture["arguments"], seed=0)
     changed = method.model.localizer.get_weights()[0] - fresh.localizer.get_weights()[0]
     assert np.abs(changed).max() > 0
+
+
+def test_trainings_are_as_narrow_and_short_as_asked(tmp_path, untrained):
+    arguments = ["--table", "8", "--config", "malp_local", "--limit", "1", *ERASE]
+    arguments += ["--steps", "150", "--filters", "4", "--mixed-precision", "mixed_bfloat16"]
+    assert evaluate.main(["malp", "--out", str(tmp_path), *arguments]) == 0
+    results = json.loads((tmp_path / "malp_8.json").read_text())
+    trainings = [one["training"] for one in results["weights"]]
+    assert len(trainings) == 4 and all("600 photographs of 256x256" in one for one in trainings)
+    assert all(one.endswith("classifier_filters 4, mixed_bfloat16") for one in trainings)
 
 
 def test_the_plan_trains_nothing(tmp_path, monkeypatch, capsys):
@@ -311,6 +324,7 @@ def test_corpora_are_those_of_the_configuration(tmp_path):
     [
         (["--quick"], "--quick needs a --table"),
         (["--steps", "3"], "--steps needs a --table that trains"),
+        (["--mixed-precision", "mixed_bfloat16"], "--mixed-precision needs a --table that trains"),
         (["--table", "speed", "--plan"], "--plan needs a --table that trains"),
         (["--table", "9", "--data", "x"], "leave out --data"),
         (["--table", "9", "--config", "malp_local", "--corpora", "no-such-folder"], "no-such"),

@@ -84,7 +84,7 @@ def run_trained(options: argparse.Namespace, find_manipulation) -> int:
     table = TABLES[options.table]
     config = options.config or table.config
     rows = table.rows(config)
-    budget = QUICK if options.quick else Budget(steps=options.steps)
+    budget = QUICK if options.quick else chosen_budget(options)
     out = options.out / "quick" if options.quick else options.out
     corpus = "bundled" if options.corpora is None else options.corpora.name
     trainings = Trainings(out / "training" / corpus, options.corpora, budget, options.seed)
@@ -127,6 +127,13 @@ def run_trained(options: argparse.Namespace, find_manipulation) -> int:
         notes.append("The paper's numbers are of other photographs and manipulations.")
     sections = trained_sections(table, order, measured, methods, options.seed)
     return finish(options, table.title, Made(sections, notes, measured), results)
+
+
+def chosen_budget(options: argparse.Namespace) -> Budget:
+    """How much smaller the trainings are than configured."""
+    filters = options.filters
+    model = filters and {"filters": filters, "classifier_filters": filters}
+    return Budget(options.steps, model=model, mixed_precision=options.mixed_precision)
 
 
 def mark_seen(records: Sequence[dict], trained_on: Mapping[str, Container[str]]) -> None:

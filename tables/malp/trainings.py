@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 
 import train_malp
+import training_loop
 from configs.malp import MaLPExperiment
 from irl_keras.images import read_bytes
 from irl_keras.presets import load_model_file
@@ -36,6 +37,7 @@ class Budget:
         size: Side of the pictures, in pixels.
         model: Arguments of `malp_keras.malp` that differ.
         vit: Arguments of the transformer that differ.
+        mixed_precision: Policy of Keras, as `train.py` takes it.
     """
 
     steps: int | None = None
@@ -43,6 +45,7 @@ class Budget:
     size: int | None = None
     model: dict | None = None
     vit: dict | None = None
+    mixed_precision: str | None = None
 
 
 QUICK = Budget(
@@ -105,7 +108,7 @@ class Trainings:
             val_data=self.photographs(row, "val"),
             out=self.folder / row.training,
             init=None,
-            mixed_precision=None,
+            mixed_precision=self.budget.mixed_precision,
             seed=self.seed,
         )
 
@@ -135,17 +138,19 @@ class Trainings:
         weights = {
             "name": row.training,
             "sha256": hashlib.sha256(read_bytes(path)).hexdigest(),
-            "training": describe(self.experiment(row)),
+            "training": describe(self.experiment(row), self.budget),
         }
         branch = model.vit if row.measured_branch else None
         return Proactive(model.malp, row.method, branch=branch), weights
 
 
-def describe(experiment: MaLPExperiment) -> str:
+def describe(experiment: MaLPExperiment, budget: Budget) -> str:
     """One line about the size of a training."""
     pictures = experiment.epochs * experiment.steps_per_epoch * experiment.batch_size
     size, names = experiment.recipe.size, ", ".join(experiment.recipe.manipulations)
-    return f"{pictures} photographs of {size}x{size} pixels; {names}"
+    precision = f", {budget.mixed_precision}" if budget.mixed_precision else ""
+    changed = "".join(f", {name} {value}" for name, value in (budget.model or {}).items())
+    return f"{pictures} photographs of {size}x{size} pixels; {names}{changed}{precision}"
 
 
 def plan(trainings: Trainings, missing: Sequence[Row]) -> list[dict]:
@@ -182,7 +187,8 @@ def seconds_per_step(
 ) -> tuple[float, int]:
     """Times training steps of an experiment; also returns the number of parameters."""
     keras.utils.clear_session()
-    model: MaLPTraining = train_malp.start_model(experiment, arguments)
+    with training_loop.precision(arguments.mixed_precision):
+        model: MaLPTraining = train_malp.start_model(experiment, arguments)
     photographs = train_malp.read_folders(arguments.data, "train")
     source = train_malp.batches(photographs, experiment, model.malp, arguments.seed)
     model.train_on_batch(*source.make(0))  # builds the step
