@@ -475,18 +475,19 @@ class Calibrator:
     """
 
     def __init__(self):
-        self._scores, self._cosines, self._curves = [], [], []
+        self._scores, self._curves = [], []
+        self._cosines = {AUTHENTIC: [], UNPROTECTED: []}
         self._authentic_levels = np.zeros(MAP_STEPS + 1, np.int64)
 
     def add(self, inspection: Inspection) -> None:
         """Takes an inspection of `measure` into account."""
         truth, finding = inspection.record["truth"], inspection.finding
+        if truth in self._cosines:
+            self._cosines[truth].append(finding.cosine)
         if truth == AUTHENTIC:
             self._scores.append(finding.score)
             levels = map_levels(finding.map)
             self._authentic_levels += np.bincount(levels, minlength=MAP_STEPS + 1)
-        elif truth == UNPROTECTED:
-            self._cosines.append(finding.cosine)
         elif inspection.mask is not None and inspection.mask.any():
             self._curves.append(f1_curve(finding.map, inspection.mask))
 
@@ -499,16 +500,25 @@ class Calibrator:
         Returns:
             The map's threshold with the largest mean F1, or where no exact mask is known, the
             least that at most `MAX_FALSE_ALARMS` of the pixels of authentic pictures reach; the
-            least score that at most `MAX_FALSE_ALARMS` of the authentic pictures reach; the least
-            cosine that at most `MAX_FALSE_ALARMS` of the unprotected ones reach.
+            least score that at most `MAX_FALSE_ALARMS` of the authentic pictures reach; the
+            cosine halfway from the least that at most `MAX_FALSE_ALARMS` of the unprotected ones
+            reach to what as many of the authentic ones miss, or where the two kinds overlap, the
+            former.
 
         Raises:
             ValueError: When there was no authentic or no unprotected picture.
         """
-        if not (self._scores and self._cosines):
+        if not all(self._cosines.values()):
             raise ValueError("calibration needs protected and unprotected pictures")
-        limits = reached_by_few(self._scores), reached_by_few(self._cosines)
+        limits = reached_by_few(self._scores), self._cosine_limit()
         return Thresholds(self._map_level() / MAP_STEPS, *limits, data)
+
+    def _cosine_limit(self) -> float:
+        # What took the template away, such as strong blur, leaves a cosine near that of pictures
+        # that never had one: a limit just above these would call such a picture authentic.
+        unprotected = reached_by_few(self._cosines[UNPROTECTED])
+        authentic = -reached_by_few([-one for one in self._cosines[AUTHENTIC]])
+        return max(unprotected, (unprotected + authentic) / 2)
 
     def _map_level(self) -> int:
         if self._curves:

@@ -100,6 +100,7 @@ def main(argv=None):
 
 def train_irl(args):
     """Trains what the config file defines; see `train_experiment`."""
+    args.out = training_loop.output_folder(args, Path(args.config).stem)
     train_experiment(read_experiment(args), args)
 
 

@@ -46,6 +46,7 @@ def add_parser(systems):
 
 def train_inpainters(args):
     """Trains the networks of a config one after the other, each in a folder of its own."""
+    args.out = training_loop.output_folder(args, f"inpaint_{args.name}")
     experiments = read_experiments(args)
     photographs = list_photographs(args.data) if args.data else bundled_photographs("train")
     held_out = list_photographs(args.val_data) if args.val_data else bundled_photographs("test")

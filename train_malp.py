@@ -24,12 +24,16 @@ from training_records import check_same_experiment, read_config, with_changes, w
 MONITORS = {True: "val_F1", False: "val_cosine"}
 """What chooses the best epoch, by whether masks are exact."""
 VALIDATION_BATCHES = 8
+FULL, SHORT = "configs/malp_local.py", "configs/malp_samples.py"
+"""What is trained on photographs of the user's, and on the bundled ones."""
 
 
 def add_parser(systems):
     """Adds the subcommand `malp` to the command line of train.py."""
     parser = systems.add_parser("malp", help="train MaLP")
-    parser.add_argument("--config", default="configs/malp_local.py", help="experiment file")
+    parser.add_argument(
+        "--config", help=f"experiment file (default: {FULL}; without --data, {SHORT})"
+    )
     parser.add_argument(
         "--data",
         type=Path,
@@ -50,7 +54,9 @@ def add_parser(systems):
 
 def train_malp(args):
     """Trains what the config file defines."""
-    train_experiment(with_changes(read_config(args.config, MaLPExperiment), args), args)
+    config = args.config or (FULL if args.data else SHORT)
+    args.out = training_loop.output_folder(args, Path(config).stem)
+    train_experiment(with_changes(read_config(config, MaLPExperiment), args), args)
 
 
 def train_experiment(experiment, args):

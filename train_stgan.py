@@ -59,6 +59,7 @@ def train_stgan(args):
             readers of data.
         OSError: If something cannot be read or written.
     """
+    args.out = training_loop.output_folder(args, args.name)
     experiment = with_changes(experiments[args.name], args)
     record = experiment_record(experiment, args)
     check_same_experiment(args.out / "experiment.json", record)

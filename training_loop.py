@@ -23,7 +23,11 @@ from irl_keras.option_types import at_least
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options that change an experiment's numbers, and `--out` and `--seed`."""
-    parser.add_argument("--out", type=Path, required=True, help="folder; resumes what is there")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder; resumes what is there (default: the experiment's name, in runs/)",
+    )
     parser.add_argument("--epochs", type=at_least(1), help="instead of the experiment's")
     parser.add_argument("--steps-per-epoch", type=at_least(1), help="instead of the experiment's")
     parser.add_argument("--batch-size", type=at_least(1), help="instead of the experiment's")
@@ -49,6 +53,11 @@ def precision(policy: str | None) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def output_folder(args: argparse.Namespace, experiment: str) -> Path:
+    """The folder that a training writes into: `--out`, or one with the experiment's name."""
+    return args.out or Path("runs") / experiment
 
 
 def resume(out: Path, start: Callable[[], keras.Model]) -> tuple[int, keras.Model]:

@@ -118,9 +118,7 @@ def budget(options: argparse.Namespace) -> Budget:
     """How much smaller the trainings are than configured."""
     if options.quick:
         return QUICK
-    return Budget(
-        width=options.width, steps=options.steps, mixed_precision=options.mixed_precision
-    )
+    return Budget(width=options.width, steps=options.steps, mixed_precision=options.mixed_precision)
 
 
 def data_name(corpus: Path | None) -> str:

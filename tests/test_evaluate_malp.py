@@ -187,12 +187,24 @@ def test_calibration_chooses_the_best_f1_and_few_false_alarms():
     chosen = calibrator.thresholds("made up")
     assert 0.12 < chosen.map <= 0.31
     assert sum(index / 1000 >= chosen.score for index in range(200)) == 2  # 1 %
-    assert sum(index / 500 >= chosen.cosine for index in range(200)) == 2
+    assert chosen.cosine == pytest.approx((197 / 500 + 0.9) / 2)
     curve = measuring_malp.f1_curve(fakeness, mask)
     expected = measuring_malp.map_scores(fakeness, fakeness, mask, 0.1)["F1"]
     assert curve[100] == pytest.approx(expected) and curve[200] == 1 and curve[500] == 0
     with pytest.raises(ValueError, match="protected and unprotected"):
         Calibrator().thresholds("nothing")
+
+
+def test_where_cosines_overlap_few_unprotected_pictures_count_as_protected():
+    calibrator = Calibrator()
+    image = np.zeros((2, 2, 3), np.uint8)
+    for index in range(200):
+        for truth, cosine in ((UNPROTECTED, index / 500), (AUTHENTIC, index / 400)):
+            finding = Finding(np.zeros((2, 2), np.float32), 0.1, cosine)
+            inspection = ({"truth": truth}, image, image, image, None, finding)
+            calibrator.add(measuring_malp.Inspection(*inspection))
+    chosen = calibrator.thresholds("made up")
+    assert sum(index / 500 >= chosen.cosine for index in range(200)) == 2
 
 
 def test_without_exact_masks_few_pixels_of_authentic_pictures_are_flagged():

@@ -267,6 +267,17 @@ def test_unseen_manipulations_are_told_from_seen_ones(tmp_path, untrained):
 
 
 @pytest.mark.slow
+def test_the_opposite_edit_of_an_attribute_is_unseen(tmp_path, untrained):
+    results = run(tmp_path, "attributes", "--limit", "1")
+    each = results["sections"]["Fakeness maps, each manipulation, clean"]
+    seen = {(row["method"], row["manipulation"]): row["seen"] for row in each}
+    added, removed = specs.ATTRIBUTES
+    assert seen[f"MaLP, on {added}", added] == "yes" and seen[f"MaLP, on {added}", removed] == "no"
+    assert seen[f"MaLP, on {removed}", added] == "no"
+    assert seen["MaLP, on both", added] == seen["MaLP, on both", removed] == "yes"
+
+
+@pytest.mark.slow
 def test_the_second_branch_gives_the_map_where_it_is_measured(tmp_path, untrained):
     results = run(tmp_path, "8", "--config", "malp_local", *ERASE, "--limit", "1")
     values = {row["method"]: row["cosine"] for row in results["sections"]["Fakeness maps"]}

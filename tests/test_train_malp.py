@@ -142,6 +142,16 @@ def test_the_preset_is_the_trained_model(config, trained, tmp_path, capsys):
         np.testing.assert_allclose(found[name], expected[name], atol=0.03)
 
 
+def test_without_data_a_short_training_has_a_folder_of_its_name(monkeypatch):
+    trained = []
+    monkeypatch.setattr(train_malp, "train_experiment", lambda *call: trained.append(call))
+    assert train.main(["malp"]) == train.main(["malp", "--data", "photographs"]) == 0
+    (short, bundled), (full, own) = trained
+    assert bundled.out == Path("runs/malp_samples") and own.out == Path("runs/malp_local")
+    pictures = [one.epochs * one.steps_per_epoch * one.batch_size for one in (short, full)]
+    assert pictures == [300, 8000]
+
+
 def test_one_line_says_what_is_wrong(tmp_path, capsys):
     missing = str(tmp_path / "missing")
     assert train.main(["malp", "--data", missing, "--out", str(tmp_path / "out")]) == 1

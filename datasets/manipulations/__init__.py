@@ -30,5 +30,10 @@ MANIPULATIONS: dict[str, Manipulation] = {
     **{name: PictureEdit(name, "local", edit) for name, edit in _EDITS.items()},
     **{name: Inpainted(name) for name in INPAINTERS},
     **{name: STGANManipulation(name) for name in WEIGHTS.names()},
+    **{
+        f"{name}_{verb}": STGANManipulation(name, direction=direction, name=f"{name}_{verb}")
+        for name in WEIGHTS.names()
+        for verb, direction in (("add", 1), ("remove", -1))
+    },
 }
 """Every manipulation that is ready to use, by name."""

@@ -312,7 +312,7 @@ def edit(model: keras.Model, images: np.ndarray, differences: np.ndarray) -> np.
             "image": small[part].astype("float32") / 127.5 - 1,
             "attributes": np.asarray(differences[part], "float32"),
         }
-        edited.append(ops.convert_to_numpy(model(inputs, training=False)))
+        edited.append(model.predict_on_batch(inputs))  # twice as fast as an eager call
     edited = np.clip(np.rint((np.concatenate(edited) + 1) * 127.5), 0, 255).astype(np.uint8)
     return _resized(edited, *images.shape[1:3])
 

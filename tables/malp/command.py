@@ -141,8 +141,13 @@ def mark_seen(records: Sequence[dict], trained_on: Mapping[str, Container[str]])
     for record in records:
         record["seen"] = "-"
         if record["truth"] == MANIPULATED and record["method"] in trained_on:
-            seen = record["manipulation"] in trained_on[record["method"]]
+            seen = is_seen(record["manipulation"], trained_on[record["method"]])
             record["seen"] = "yes" if seen else "no"
+
+
+def is_seen(manipulation: str, trained_on: Container[str]) -> bool:
+    """Whether a training had a manipulation; who edits both ways had each way of the same name."""
+    return manipulation in trained_on or manipulation.rpartition("_")[0] in trained_on
 
 
 def trained_sections(
