@@ -26,6 +26,7 @@ from irl_keras import reports
 from irl_keras.images import read_bytes, read_image, write_png
 from irl_keras.option_types import at_least, checked_by
 from irl_keras.presets import CARD_FILE, load_model_file
+from malp_keras import keys
 from malp_keras.malp import MaLP
 from measuring_malp import (
     CLEAN,
@@ -61,6 +62,7 @@ def add_parser(commands) -> None:
         help=f"shipped preset or a preset's folder (default: {DEFAULT_PRESET})",
     )
     model.add_argument("--weights", type=Path, metavar="FILE.keras", help="model saved by Keras")
+    model.add_argument("--key", type=Path, metavar="FILE", help="private key made by keygen")
     parser.add_argument(
         "--passive",
         type=Path,
@@ -242,7 +244,7 @@ def _check(options: argparse.Namespace) -> None:
             raise ValueError(f"--{name.replace('_', '-')} needs {kind}")
     if options.calibrate and options.table:
         raise ValueError("--calibrate and --table are two commands")
-    for name in ("data", "weights", "size", "export"):
+    for name in ("data", "weights", "key", "size", "export"):
         if trains and getattr(options, name):
             raise ValueError(f"table {options.table} trains its own networks: leave out --{name}")
 
@@ -260,7 +262,7 @@ def notes(method: Proactive) -> list[str]:
 
 def calibrate(options: argparse.Namespace) -> int:
     """Chooses the thresholds of a preset and writes them into its model card."""
-    if options.weights or not options.data:
+    if options.weights or options.key or not options.data:
         raise ValueError("--calibrate needs --preset and --data with validation photographs")
     method, weights = load_method(options)
     sources = photographs(options.data, options.size or method.model.size, options.limit)
@@ -292,8 +294,11 @@ def load_method(options: argparse.Namespace) -> tuple[Proactive, dict[str, str]]
     """Loads the model to measure; also returns the name and the SHA-256 of its weights."""
     if options.weights:
         return load_file(options.weights, options.weights.name)
-    model = malp_keras.from_preset(options.preset)
-    card = malp_keras.read_card(options.preset)
+    if options.key:
+        card, model = keys.read_key_card(options.key), keys.load_key(options.key)
+    else:
+        card = malp_keras.read_card(options.preset)
+        model = malp_keras.from_preset(options.preset)
     method = Proactive(model, card["name"], Thresholds.of_card(card))
     return method, {"name": card["name"], "sha256": card["sha256"]}
 
@@ -344,7 +349,8 @@ def find_conditions(options: argparse.Namespace) -> Conditions:
 
 def default_manipulations(options: argparse.Namespace) -> list[str]:
     """What the preset's model card names, or else the local edits and the classical inpainters."""
-    card = {} if options.weights else malp_keras.read_card(options.preset)
+    own = options.weights or options.key
+    card = {} if own else malp_keras.read_card(options.preset)
     local = [name for name, manipulation in MANIPULATIONS.items() if manipulation.family == "local"]
     return card.get("manipulations") or [*local, *CLASSICAL]
 

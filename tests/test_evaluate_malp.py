@@ -17,6 +17,7 @@ from datasets.manipulations import MANIPULATIONS
 from datasets.manipulations.base import Manipulated, PictureEdit
 from irl_keras.images import read_image, write_png
 from irl_keras.presets import CARD_FIELDS
+from malp_keras import keys
 from measuring_malp import (
     AUTHENTIC,
     MANIPULATED,
@@ -266,6 +267,19 @@ def test_calibration_goes_into_the_card_and_is_used(tmp_path, preset):
     assert "pictures" not in measured
 
 
+def test_a_private_key_is_measured_with_its_own_thresholds(tmp_path):
+    card = {"name": "mine", "preset": {"name": "tiny", "sha256": "-"}, "made": "-", "recipe": {}}
+    card["architecture"] = {"name": "malp", "arguments": ARGUMENTS}
+    card["calibration"] = {**Thresholds(0.4, 0.6, 0.2, "here").calibration()}
+    keys.save_key(tmp_path / "my.key", malp_keras.malp(**ARGUMENTS), card)
+    arguments = ["--manipulations", "erase", "--degradations", "clean", "--limit", "1"]
+    command = ["malp", "--key", str(tmp_path / "my.key"), "--out", str(tmp_path), *arguments]
+    assert evaluate.main(command) == 0
+    results = json.loads((tmp_path / "metrics.json").read_text())
+    assert results["thresholds"]["mine"] == Thresholds(0.4, 0.6, 0.2, "here")._asdict()
+    assert results["weights"]["sha256"] == keys.read_key_card(tmp_path / "my.key")["sha256"]
+
+
 def test_another_program_manipulates_exported_pictures(tmp_path, preset, capsys):
     folder = tmp_path / "elsewhere"
     command = ["malp", "--preset", str(preset), "--limit", "2", "--export", str(folder)]
@@ -357,11 +371,12 @@ def test_bad_photographs_are_named_and_the_others_go_on(tmp_path, preset, capsys
         (["--manipulations", "magic"], "unknown manipulation 'magic'"),
         (["--data", "no_such_folder"], "no_such_folder"),
         (["--calibrate"], "--calibrate needs"),
+        (["--key", "no_such_key"], "no_such_key"),
         (["--calibrate", "--table", "fig5"], "--calibrate and --table are two commands"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(arguments, message, preset, capsys):
-    first = [] if "--preset" in arguments else ["--preset", str(preset)]
+    first = [] if {"--preset", "--key"} & set(arguments) else ["--preset", str(preset)]
     assert evaluate.main(["malp", *first, *arguments]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and message in error
