@@ -81,6 +81,9 @@ def main(argv=None):
     preset.add_argument("--config", required=True, help="its experiment file, which has the card")
     preset.add_argument("--training", type=Path, required=True, help="its output folder")
     preset.add_argument(
+        "--best", action="store_true", help="take its best epoch (best.keras), not its last one"
+    )
+    preset.add_argument(
         "--metrics",
         type=Path,
         nargs="*",
@@ -147,7 +150,7 @@ def train_experiment(experiment, args):
 
 
 def make_preset(args):
-    """Writes the last model of a training as a preset, with its model card.
+    """Writes the last or best model of a training as a preset, with its model card.
 
     The numbers of the card must come from the preset's own float16 weights: make the preset,
     calibrate it if it is MaLP's, measure it with evaluate.py, then make it again with `--metrics`,
@@ -155,7 +158,7 @@ def make_preset(args):
     """
     experiment = read_config(args.config, (IRLExperiment, MaLPExperiment))
     record = read_record(args.training / "experiment.json")
-    model = load_model_file(args.training / "last.keras")
+    model = load_model_file(args.training / ("best.keras" if args.best else "last.keras"))
     if isinstance(experiment, MaLPExperiment):
         model = model.malp
     card = {

@@ -142,6 +142,18 @@ def test_the_preset_is_the_trained_model(config, trained, tmp_path, capsys):
         np.testing.assert_allclose(found[name], expected[name], atol=0.03)
 
 
+def test_the_preset_can_be_the_best_epoch(config, trained, tmp_path):
+    training = tmp_path / "training"
+    training.mkdir()
+    (training / "experiment.json").write_bytes((trained / "experiment.json").read_bytes())
+    (training / "best.keras").write_bytes((trained / "best.keras").read_bytes())
+    command = ["preset", "--config", str(config), "--training", str(training), "--best"]
+    assert train.main([*command, "--out", str(tmp_path / "best")]) == 0
+    expected = keras.models.load_model(trained / "best.keras").malp.get_weights()
+    for found, weights in zip(from_preset(tmp_path / "best").get_weights(), expected, strict=True):
+        np.testing.assert_allclose(found, weights, rtol=1e-3, atol=1e-4)
+
+
 def test_without_data_a_short_training_has_a_folder_of_its_name(monkeypatch):
     trained = []
     monkeypatch.setattr(train_malp, "train_experiment", lambda *call: trained.append(call))
