@@ -41,8 +41,8 @@ experiment = replace(
         "106 other photographs; splits by photograph.",
         "limits": [
             *first_part.card["limits"],
-            "Blur of two pixels (of the 256) takes the template away: more than half of the "
-            "pictures that were manipulated and then blurred so are called authentic.",
+            "Blur of two pixels (of the 256) takes the template away: such pictures are called "
+            "unprotected, whatever else was done to them.",
         ],
     },
 )
