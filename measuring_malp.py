@@ -7,9 +7,10 @@ A method protects photographs (a passive one leaves them as they are) and later 
 * `manipulation`: a name, or `UNTOUCHED`; `family`: of the manipulation; `degradation`: a spec of
   `datasets.degradations`, `harmless:NAME` for a mild change whose strength is drawn, or `any`;
 * `score` (higher = more surely manipulated), `cosine` of the recovered template, and `verdict`;
-* `scores` of the map: for manipulated pictures `cosine`, `PSNR` and `SSIM` against `difference_map`
-  and, where the exact mask is known, `F1`, `IoU`, `precision`, `recall` and `AUC` (NaN elsewhere);
-  for the others `pixels_flagged` and `map_mean`.
+* `scores` of the map: for manipulated pictures `cosine`, `PSNR` and `SSIM` against
+  `difference_map`, `constant`, the cosine that a constant map would have there, and, where the
+  exact mask is known, `F1`, `IoU`, `precision`, `recall` and `AUC` (NaN elsewhere); for the others
+  `pixels_flagged` and `map_mean`.
 """
 
 from __future__ import annotations
@@ -270,6 +271,8 @@ def map_scores(
     """
     scores = {
         "cosine": cosine(fakeness, difference),
+        # Templates of other strengths show more or less in the truth: each has another floor.
+        "constant": cosine(np.ones_like(difference), difference),
         "PSNR": metrics.picture_psnr(fakeness, difference, max_value=1.0),
         "SSIM": metrics.picture_ssim(fakeness, difference, max_value=1.0),
     }

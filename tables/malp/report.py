@@ -25,6 +25,7 @@ from measuring_malp import (
 
 MAP_MEASURES = {
     "cosine": "cosine",
+    "constant": "constant map's cosine",
     "PSNR": "PSNR, dB",
     "SSIM": "SSIM",
     "F1": "F1",
@@ -43,7 +44,8 @@ VERDICT_MEASURES = {"right": "right", **{verdict: verdict for verdict in VERDICT
 EXPLANATION = [
     "Means over pictures, with 95 % bootstrap intervals. `any`: the same under all degradations.",
     "Cosine, PSNR and SSIM are those of the fakeness map against the gray difference to the "
-    "original (eq. 5, not stretched); F1, IoU and AUC against the exact mask, where there is one.",
+    "original (eq. 5, not stretched), beside the cosine of a constant map on the same pictures; "
+    "F1, IoU and AUC against the exact mask, where there is one.",
     "Detection: manipulated pictures against protected ones that are not manipulated; accuracy is "
     "the mean over both kinds.",
 ]
