@@ -244,6 +244,9 @@ def _check(options: argparse.Namespace) -> None:
             raise ValueError(f"--{name.replace('_', '-')} needs {kind}")
     if options.calibrate and options.table:
         raise ValueError("--calibrate and --table are two commands")
+    for name in ("steps", "filters", "mixed_precision"):
+        if options.quick and getattr(options, name):
+            raise ValueError(f"--quick has its own effort: leave out --{name.replace('_', '-')}")
     for name in ("data", "weights", "key", "size", "export"):
         if trains and getattr(options, name):
             raise ValueError(f"table {options.table} trains its own networks: leave out --{name}")

@@ -338,6 +338,7 @@ def test_corpora_are_those_of_the_configuration(tmp_path):
         (["--mixed-precision", "mixed_bfloat16"], "--mixed-precision needs a --table that trains"),
         (["--table", "speed", "--plan"], "--plan needs a --table that trains"),
         (["--table", "9", "--data", "x"], "leave out --data"),
+        (["--table", "9", "--filters", "8"], "--quick has its own effort: leave out --filters"),
         (["--table", "9", "--config", "malp_local", "--corpora", "no-such-folder"], "no-such"),
         (["--table", "9", "--config", "malp_local", "--manipulations", "magic"], "magic"),
     ],
