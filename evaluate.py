@@ -66,7 +66,8 @@ SINGLE = {
     "inpainters": ["telea", "ns"],
     "degradations": ["clean", "jpeg:90", "jpeg:75", "resize:0.75"],
 }
-TABLE_OPTIONS = ("corpora", "published", "plan", "quick", "width", "steps", "mixed_precision")
+BUDGET_OPTIONS = ("width", "crop_size", "steps", "learning_rate", "pairs", "mixed_precision")
+TABLE_OPTIONS = ("corpora", "published", "plan", "quick", *BUDGET_OPTIONS)
 UNTOUCHED_TITLES = {"pixels_flagged": "pixels flagged", "picture_flagged": "pictures flagged"}
 DETECTION_TITLES = {"AUC": "AUC", "false_alarms": "false alarms at 95 % found"}
 EXPLANATION = (
@@ -266,12 +267,17 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.run is not run_irl:
         return options
+    given = [name for name in TABLE_OPTIONS if getattr(options, name)]
+    named = [f"--{name.replace('_', '-')}" for name in given]
     if options.table is None:
-        given = [name for name in TABLE_OPTIONS if getattr(options, name)]
         if given:
-            irl.error(f"--{given[0].replace('_', '-')} needs --table")
+            irl.error(f"{named[0]} needs --table")
     elif options.data or options.weights:
         irl.error("--table has its own data and weights: leave out --data and --weights")
+    elif options.quick and not set(given).isdisjoint(BUDGET_OPTIONS):
+        irl.error(f"--quick has its own effort: leave out {named[-1]}")
+    elif options.pairs and not options.corpora:
+        irl.error("--pairs needs --corpora: the bundled photographs are too few for it")
     defaults = SINGLE if options.table is None else dict.fromkeys(SINGLE)
     return argparse.Namespace(**{**defaults, **vars(options)})
 
@@ -298,7 +304,22 @@ def _add_table_options(irl: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="minutes: tiny networks, few pictures, marked numbers"
     )
     table.add_argument("--width", type=float, help="of all networks that are trained")
+    table.add_argument(
+        "--crop-size", type=at_least(16), help="side of training crops, pixels, instead of 256"
+    )
     table.add_argument("--steps", type=at_least(1), help="of each training, instead of the paper's")
+    table.add_argument(
+        "--learning-rate",
+        type=float,
+        help="peak of a cosine decay in all trainings, instead of each network's own rate",
+    )
+    table.add_argument(
+        "--pairs",
+        type=at_least(1),
+        metavar="N",
+        help="build so many pairs of each inpainter and cut all training crops from them, "
+        "instead of forging every crop anew",
+    )
     training_loop.add_precision(table)
 
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from datasets.degradations import degrade
 from datasets.forging import forge
+from datasets.inpainting import UNTOUCHED
 from datasets.pairs import Pair, read_pair
 from irl_keras import metrics, reports
 from irl_keras.images import read_image
 from irl_keras.localizers import AllOne, AllZero, Localizer, Noise
 
-UNTOUCHED = "none"
 GRID_PICTURES = 6
 GROUPED_BY = ("method", "inpainter", "degradation")
 

@@ -19,10 +19,11 @@ from configs.experiment import IRLExperiment
 from configs.malp import MaLPExperiment
 from datasets.batches import SampleBatches
 from datasets.forging import forge
+from datasets.inpainting import UNTOUCHED
 from datasets.packed import PackedPairs, is_packed_folder
 from datasets.pairs import find_pairs, is_pair_folder
 from datasets.sources import bundled_photographs, list_photographs
-from datasets.training_sets import CroppedPairs, ForgedPhotographs
+from datasets.training_sets import CACHE_BYTES, CroppedPairs, ForgedPhotographs, Mixture
 from irl_keras.images import read_image
 from irl_keras.metrics import LocalizationF1
 from irl_keras.narrowing import narrow
@@ -62,8 +63,9 @@ def main(argv=None):
     irl.add_argument(
         "--data",
         type=Path,
-        help="photographs to forge, a pair folder, or what datasets.packed made of one; "
-        "the bundled training photographs without it",
+        help="photographs to forge, a pair folder, what datasets.packed made of one, or a folder "
+        "with one of these for each inpainter, named so; the bundled training photographs "
+        "without it",
     )
     irl.add_argument(
         "--val-data",
@@ -209,11 +211,11 @@ def experiment_record(experiment, args):
 
 def open_data(args, experiment):
     """The training set, and the photographs that validation forgeries are made of."""
-    if args.data is not None and (is_pair_folder(args.data) or is_packed_folder(args.data)):
+    if args.data is not None and (has_pairs(args.data) or any(map(has_pairs, args.data.glob("*")))):
         if args.val_data is None:
             raise ValueError("--data has pairs; name photographs with --val-data")
-        training_set = open_pairs(args.data, experiment.recipe, args.seed)
-        return training_set, list_photographs(args.val_data)
+        open_set = open_pairs if has_pairs(args.data) else open_mixture
+        return open_set(args.data, experiment.recipe, args.seed), list_photographs(args.val_data)
     photographs = list_photographs(args.data) if args.data else bundled_photographs("train")
     if args.val_data is not None:
         held_out = list_photographs(args.val_data)
@@ -227,12 +229,44 @@ def open_data(args, experiment):
     return ForgedPhotographs(photographs, experiment.recipe, args.seed), held_out
 
 
-def open_pairs(folder, recipe, seed):
+def has_pairs(folder):
+    """Whether a folder is a pair folder, or a packed one."""
+    return is_pair_folder(folder) or is_packed_folder(folder)
+
+
+def open_pairs(folder, recipe, seed, cache_bytes=CACHE_BYTES):
     """The training set of a pair folder, or of a packed one."""
     if is_packed_folder(folder):
         packed = PackedPairs(folder)
         return CroppedPairs(range(len(packed)), recipe, seed, read=packed.__getitem__)
-    return CroppedPairs(find_pairs(folder), recipe, seed)
+    return CroppedPairs(find_pairs(folder), recipe, seed, cache_bytes=cache_bytes)
+
+
+def open_mixture(folder, recipe, seed):
+    """The training set of a folder with one of pairs for each inpainter of the recipe.
+
+    Raises:
+        ValueError: If an inpainter has no folder of pairs.
+    """
+    shares = pair_folders(recipe)
+    missing = [name for name in shares if not has_pairs(folder / name)]
+    if missing:
+        raise ValueError(
+            f"{folder}: has no pairs of {', '.join(missing)}; build them into folders named so "
+            "(python -m datasets.build --inpainter NAME)"
+        )
+    parts = [
+        (open_pairs(folder / name, recipe, seed, CACHE_BYTES // len(shares)), share)
+        for name, share in shares.items()
+    ]
+    return Mixture(parts, seed)
+
+
+def pair_folders(recipe):
+    """The folders of pairs that a mixture is drawn from, and the share of each."""
+    forged = (1 - recipe.untouched) / sum(recipe.inpainters.values())
+    shares = {name: forged * weight for name, weight in recipe.inpainters.items()}
+    return shares | ({UNTOUCHED: recipe.untouched} if recipe.untouched else {})
 
 
 def forge_validation_set(photographs, experiment):

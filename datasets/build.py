@@ -5,6 +5,8 @@ r"""Builds a data set of forged pictures and their masks from photographs.
     python -m datasets.build --source PLACES --layout places2_256 --selection places.json \
         --split test --inpainter telea --count 1000 --out pairs/test
 
+`--inpainter none` makes untouched pictures, whose masks are empty.
+
 `--out` receives `Tp/` (pictures) and `Gt/` (masks, 255 = inpainted), the layout of IMDL-BenCo's
 `ManiDataset`, or `.tfrecord` files; `manifest.jsonl` with a line for each pair; and `build.json`.
 Pair `k` follows from the settings and `k` alone, whatever the number of workers. A build that was
@@ -35,7 +37,7 @@ import numpy as np
 from tqdm import tqdm
 
 from datasets.forging import crop, random_window
-from datasets.inpainting import FAMILIES, INPAINTERS, inpaint, member, weights_sha256
+from datasets.inpainting import FAMILIES, INPAINTERS, UNTOUCHED, inpaint, member, weights_sha256
 from datasets.masks import free_form_mask
 from datasets.selection import read_selection
 from datasets.sources import SOURCES, SPLITS, list_photographs, photographs_of
@@ -60,7 +62,7 @@ class Plan:
     Attributes:
         folder: What the photographs' names are relative to.
         photographs: Names in the order in which they are used, again and again.
-        inpainters: Keys of `INPAINTERS` or `FAMILIES`, used in turn.
+        inpainters: Keys of `INPAINTERS` or `FAMILIES`, or `UNTOUCHED`, used in turn.
         masks: Files of holes to draw from; none for free-form masks.
         size: Side of the pairs, in pixels.
         seed: Non-negative integer.
@@ -100,7 +102,7 @@ def forge_pairs(plan: Plan, numbers: range) -> list[BuiltPair]:
     images = np.stack([pair.image for pair in drawn])
     masks = np.stack([pair.mask for pair in drawn])
     used = np.array([pair.record["inpainter"] for pair in drawn])
-    for name in np.unique(used):
+    for name in np.unique(used[used != UNTOUCHED]):
         images[used == name] = inpaint(str(name), images[used == name], masks[used == name])
     return [pair._replace(image=image) for pair, image in zip(drawn, images, strict=True)]
 
@@ -111,8 +113,10 @@ def _draw(plan: Plan, number: int) -> BuiltPair:
     name, photograph, unreadable = _first_readable(plan, number)
     window = random_window(photograph, plan.size, 1.0, rng)
     mask_seed = int(rng.integers(2**32))
-    mask = _mask(plan, mask_seed)
     inpainter = member(plan.inpainters[number % len(plan.inpainters)], mask_seed)
+    mask = _mask(plan, mask_seed)
+    if inpainter == UNTOUCHED:
+        mask = np.zeros_like(mask)
     record = {
         "pair": number,
         "photograph": name,
@@ -351,7 +355,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--layout", choices=SOURCES, default="folder", help="how the folder is organized")
     add("--selection", type=Path, metavar="FILE", help="manifest of datasets.selection")
     add("--split", choices=SPLITS, required=True, help="part of the photographs to use")
-    known = [*INPAINTERS, *FAMILIES]
+    known = [*INPAINTERS, *FAMILIES, UNTOUCHED]
     add(
         "--inpainter",
         choices=known,

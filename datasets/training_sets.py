@@ -37,10 +37,11 @@ class TrainingSet(Protocol):
 
 
 class Cache:
-    """Reads files once, as long as they fit into `CACHE_BYTES`."""
+    """Reads files once, as long as they fit into `limit` bytes."""
 
-    def __init__(self, read):
+    def __init__(self, read, limit=CACHE_BYTES):
         self._read = read
+        self._limit = limit
         self._kept = {}
         self._bytes = 0
 
@@ -49,7 +50,7 @@ class Cache:
             return self._kept[key]
         value = self._read(key)
         size = value.nbytes if isinstance(value, np.ndarray) else sum(v.nbytes for v in value)
-        if self._bytes + size <= CACHE_BYTES:
+        if self._bytes + size <= self._limit:
             self._kept[key] = value
             self._bytes += size
         return value
@@ -131,6 +132,7 @@ class CroppedPairs:
         recipe: `size` and `degradations` are used.
         seed: Non-negative integer; decides every sample.
         read: Reads one of `pairs` as `read_pair` does.
+        cache_bytes: Of decoded pairs that are kept in memory.
     """
 
     def __init__(
@@ -139,12 +141,13 @@ class CroppedPairs:
         recipe: ForgingRecipe,
         seed: int,
         read: Callable[..., tuple[np.ndarray, np.ndarray]] = read_pair,
+        cache_bytes: int = CACHE_BYTES,
     ):
         self.pairs = list(pairs)
         self.recipe = recipe
         self.seed = seed
         self.size = recipe.size
-        self._cache = Cache(read)
+        self._cache = Cache(read, cache_bytes)
 
     def sample(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns sample `index`; see `TrainingSet`."""
@@ -153,6 +156,26 @@ class CroppedPairs:
         image, mask = _crop_and_flip(image, mask, self.size, rng)
         spec = random_degradation(rng, self.recipe.degradations)
         return degrade(image, spec, int(rng.integers(2**32))), mask[..., None]
+
+
+class Mixture:
+    """Samples of several training sets, drawn by weight.
+
+    Args:
+        parts: The sets, of one size, and their weights.
+        seed: Non-negative integer; decides from which set a sample comes.
+    """
+
+    def __init__(self, parts: Sequence[tuple[TrainingSet, float]], seed: int):
+        self.sets, weights = zip(*parts, strict=True)
+        self.shares = np.array(weights) / sum(weights)
+        self.seed = seed
+        self.size = self.sets[0].size
+
+    def sample(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns sample `index`; see `TrainingSet`."""
+        rng = np.random.default_rng([self.seed, 2, index])
+        return self.sets[rng.choice(len(self.sets), p=self.shares)].sample(index)
 
 
 def _crop_and_flip(image, mask, size, rng) -> tuple[np.ndarray, np.ndarray]:

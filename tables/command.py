@@ -33,8 +33,8 @@ def run(options: argparse.Namespace) -> int:
 
     Args:
         options: Of `evaluate.py`: `table`, `quick`, `plan`, `corpora`, `published`, `width`,
-            `steps`, `mixed_precision`, `inpainters`, `degradations`, `size`, `limit`, `seed`,
-            `threshold`, `out`.
+            `crop_size`, `steps`, `learning_rate`, `pairs`, `mixed_precision`, `inpainters`,
+            `degradations`, `size`, `limit`, `seed`, `threshold`, `out`.
 
     Returns:
         The exit code: 0, or 1 when pictures failed.
@@ -52,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
     check_installed(options.table, rows)
     corpus = options.corpora / table.photographs if options.corpora else None
     folder = out / "training" / data_name(corpus)
-    trainings = Trainings(folder, corpus, budget(options), options.seed)
+    pairs = out / "pairs" / f"{data_name(corpus)}_{options.pairs}"
+    trainings = Trainings(folder, pairs, corpus, budget(options), options.seed)
     sources, conditions = find_pictures(rows, corpus, options)
 
     ready = {row.training for row in rows if is_shipped(row, shipped, options.quick)}
@@ -118,7 +119,14 @@ def budget(options: argparse.Namespace) -> Budget:
     """How much smaller the trainings are than configured."""
     if options.quick:
         return QUICK
-    return Budget(width=options.width, steps=options.steps, mixed_precision=options.mixed_precision)
+    return Budget(
+        width=options.width,
+        size=options.crop_size,
+        steps=options.steps,
+        learning_rate=options.learning_rate,
+        pairs=options.pairs,
+        mixed_precision=options.mixed_precision,
+    )
 
 
 def data_name(corpus: Path | None) -> str:

@@ -16,6 +16,8 @@ import numpy as np
 import train
 import training_loop
 from configs.experiment import IRLExperiment
+from datasets import build
+from datasets.forging import ForgingRecipe
 from irl_keras import presets
 from irl_keras.images import read_bytes
 from irl_keras.localizers import Localizer, ModelLocalizer
@@ -37,6 +39,10 @@ class Budget:
         batch_size: Crops per step.
         epochs: Number of epochs.
         steps: Steps in all.
+        learning_rate: Peak of a cosine decay to a hundredth, of every network: with the rates of
+            their configurations, short trainings would hardly begin.
+        pairs: Built for each inpainter, of which crops are cut; without it every crop is forged
+            anew, which takes longer than to train a small network on it.
         mixed_precision: Policy of Keras, as `train.py` takes it.
     """
 
@@ -45,6 +51,8 @@ class Budget:
     batch_size: int | None = None
     epochs: int | None = None
     steps: int | None = None
+    learning_rate: float | None = None
+    pairs: int | None = None
     mixed_precision: str | None = None
 
 
@@ -58,12 +66,14 @@ class Trainings:
 
     Attributes:
         folder: Of all trainings, one folder in it each.
+        pairs: Folder of the pairs that are built for them, one folder in it for each inpainter.
         corpus: Folder with `train/` and `val/`, or `None` for the bundled photographs.
         budget: How much smaller than configured.
         seed: Of the trainings: equal for all rows, which so see the same crops.
     """
 
     folder: Path
+    pairs: Path
     corpus: Path | None
     budget: Budget
     seed: int
@@ -75,6 +85,8 @@ class Trainings:
         size = self.budget.size or crops.recipe.size
         weights = {name: crops.recipe.inpainters.get(name, 1.0) for name in row.trained_on}
         width = {} if self.budget.width is None else {"width": self.budget.width}
+        rate = self.budget.learning_rate
+        rates = {"learning_rate": rate, "final_learning_rate": rate / 100} if rate else {}
         epochs = self.budget.epochs or crops.epochs
         steps = self.budget.steps or crops.epochs * crops.steps_per_epoch
         return replace(
@@ -86,12 +98,14 @@ class Trainings:
             steps_per_epoch=max(steps // epochs, 1),
             validation_degradations=crops.validation_degradations,
             validation_size=size,
+            **rates,
         )
 
     def arguments(self, row: Row) -> argparse.Namespace:
         """What `train.train_experiment` takes beside the experiment."""
+        photographs = self.corpus and self.corpus / "train"
         return argparse.Namespace(
-            data=self.corpus and self.corpus / "train",
+            data=self.pairs if self.budget.pairs else photographs,
             val_data=self.corpus and self.corpus / "val",
             out=self.folder / row.training,
             init=None,
@@ -111,8 +125,32 @@ class Trainings:
 
     def train(self, row: Row) -> None:
         """Trains a row's network, from where an earlier run stopped."""
+        experiment = self.experiment(row)
+        if self.budget.pairs:
+            self.build_pairs(experiment.recipe)
         keras.utils.clear_session()
-        train.train_experiment(self.experiment(row), self.arguments(row))
+        train.train_experiment(experiment, self.arguments(row))
+
+    def build_pairs(self, recipe: ForgingRecipe) -> None:
+        """Builds the pairs that a recipe mixes and that are not there yet.
+
+        Raises:
+            ValueError: If they could not be built; the build has printed why.
+        """
+        for name in train.pair_folders(recipe):
+            # Fewer of what is rare in the mixture, which may be slow.
+            count = round(self.budget.pairs * min(recipe.inpainters.get(name, 1.0), 1.0))
+            print(f"Pairs of {name}:", flush=True)
+            options = {
+                "--source": self.corpus,
+                "--split": "train",
+                "--inpainter": name,
+                "--count": max(count, 1),
+                "--seed": self.seed,
+                "--out": self.pairs / name,
+            }
+            if build.main([str(part) for option in options.items() for part in option]):
+                raise ValueError(f"{self.pairs / name}: could not be built")
 
     def load(self, row: Row, shipped: bool) -> tuple[Localizer, dict]:
         """Loads a row's network.
@@ -139,11 +177,15 @@ class Trainings:
 def describe(experiment: IRLExperiment, budget: Budget) -> str:
     """One line about the size of a training."""
     pictures = experiment.epochs * experiment.steps_per_epoch * experiment.batch_size
-    precision = f", {budget.mixed_precision}" if budget.mixed_precision else ""
-    return (
-        f"{experiment.network} {experiment.model}, {pictures} crops of "
-        f"{experiment.recipe.size}x{experiment.recipe.size} pixels{precision}"
-    )
+    parts = [
+        f"{experiment.network} {experiment.model}",
+        f"{pictures} crops of {experiment.recipe.size}x{experiment.recipe.size} pixels",
+    ]
+    if budget.pairs:
+        parts.append(f"cut from {budget.pairs} pairs of each inpainter")
+    if budget.mixed_precision:
+        parts.append(budget.mixed_precision)
+    return ", ".join(parts)
 
 
 def plan(trainings: Trainings, missing: Sequence[Row]) -> list[dict]:

@@ -94,6 +94,18 @@ def test_networks_are_named_with_their_weights(photographs, tmp_path):
         assert record["weights_sha256"] == weights_sha256(record["inpainter"])
 
 
+def test_untouched_pictures_are_the_crops_themselves(photographs, tmp_path):
+    more = ("--inpainter", "none", "telea", "--count", "6")
+    assert build.main(arguments(photographs, tmp_path / "pairs", *more)) == 0
+    pairs = find_pairs(tmp_path / "pairs")
+    for pair, record in zip(pairs, records(tmp_path / "pairs"), strict=True):
+        image, mask = read_pair(pair)
+        photograph = read_image(photographs / record["photograph"])
+        untouched = np.array_equal(image, crop(photograph, Window(**record["window"]), 64))
+        assert untouched == (not mask.any()) == (record["inpainter"] == "none")
+    assert [record["inpainter"] for record in records(tmp_path / "pairs")] == ["none", "telea"] * 3
+
+
 def test_workers_seeds_and_counts(built, photographs, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "numpy")  # workers start faster
     assert build.main(arguments(photographs, tmp_path / "two", "--workers", "2")) == 0

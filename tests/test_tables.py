@@ -12,6 +12,8 @@ import pytest
 import evaluate
 import train
 from datasets.inpainting import INPAINTERS
+from datasets.pairs import find_pairs
+from datasets.sources import bundled_photographs
 from irl_keras import presets
 from irl_keras.files import write_atomically
 from irl_keras.images import read_image, write_png
@@ -79,7 +81,7 @@ def test_rows_name_networks_that_exist_and_see_the_same_crops(number, tmp_path):
     trained_rows = [row for row in rows_of(number) if row.trained_on]
     efforts, recipes = set(), {}
     for row in trained_rows:
-        experiment = Trainings(tmp_path, None, Budget(), 0).experiment(row)
+        experiment = Trainings(tmp_path, tmp_path, None, Budget(), 0).experiment(row)
         inspect.signature(NETWORKS[experiment.network].build).bind(**experiment.model)
         assert tuple(experiment.recipe.inpainters) == row.trained_on
         recipes.setdefault(row.trained_on, []).append(experiment.recipe)
@@ -166,6 +168,26 @@ def test_the_plan_trains_nothing(tmp_path, tiny, capsys):
     assert named == ["irl_ns_bn", "irl_ns_plain", "irl_ns_se", "irl_ns"]
     assert "hours in all on this machine" in lines[-1]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_small_table_builds_its_pairs_once(tmp_path, tiny):
+    for part, photographs in {"train": "train", "val": "train", "test": "test"}.items():
+        for path in bundled_photographs(photographs)[:2]:
+            write_atomically(tmp_path / "corpora/scenes" / part / path.name, path.read_bytes())
+    effort = ["--corpora", str(tmp_path / "corpora"), "--size", "32", "--inpainters", "telea", "ns"]
+    effort += ["--crop-size", "16", "--steps", "10", "--learning-rate", "0.01", "--pairs", "3"]
+    results = run(tmp_path / "out", "6", *effort)
+    pairs = tmp_path / "out" / "pairs" / "scenes_3"
+    built = {folder.name: len(find_pairs(folder)) for folder in pairs.iterdir()}
+    # Of `patch`, which has a tenth of the weight in the mixture, there are fewer.
+    assert built == {"telea": 3, "ns": 3, "patch": 1, "resynth": 3, "none": 3}
+    described = {one["training"].split(", ", 1)[1] for one in results["weights"]}
+    assert described == {"160 crops of 16x16 pixels, cut from 3 pairs of each inpainter"}
+    record = json.loads((tmp_path / "out/training/scenes/irl_base/experiment.json").read_text())
+    assert record["data"] == str(pairs)
+    assert record["experiment"]["learning_rate"] == 0.01
+    assert record["experiment"]["final_learning_rate"] == pytest.approx(0.0001)
 
 
 def test_generalization_has_splits_published_forgeries_and_degradations(tmp_path, trained):
@@ -280,6 +302,8 @@ def test_inpainters_without_weights_are_named(tmp_path, trained, monkeypatch, ca
         (["--table", "7"], "invalid choice"),
         (["--table", "1", "--data", str(Path("x"))], "leave out --data"),
         (["--table", "1", "--quick", "--plan"], "not allowed with"),
+        (["--table", "1", "--quick", "--pairs", "9"], "leave out --pairs"),
+        (["--table", "1", "--pairs", "9"], "--pairs needs --corpora"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(arguments, message, capsys):

@@ -1,5 +1,6 @@
 """train.py end to end: training, fine-tuning, resuming after a kill, several devices."""
 
+import argparse
 import csv
 import inspect
 import json
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -133,6 +135,24 @@ def test_fine_tuning_starts_from_the_given_weights(uninterrupted, config, tmp_pa
     assert train.main([*arguments, "--epochs", "1", "--steps-per-epoch", "2"]) == 0
     for at_start, given in zip(started[0], final_weights(uninterrupted), strict=True):
         np.testing.assert_array_equal(at_start, given)
+
+
+def test_pairs_of_several_inpainters_are_mixed_by_the_recipe(config, tmp_path):
+    for value, name in enumerate(["telea", "none"], start=1):
+        picture = np.full((40, 40, 3), value, np.uint8)
+        write_png(tmp_path / "pairs" / name / "image" / "a.png", picture)
+        (tmp_path / "pairs" / name / "mask").mkdir()
+    photographs = ROOT / "datasets" / "samples" / "test"
+    recipe = ForgingRecipe(size=32, mask_size=64, inpainters={"telea": 5.0}, untouched=0.25)
+    args = argparse.Namespace(data=tmp_path / "pairs", val_data=photographs, seed=0)
+    mixture, held_out = train.open_data(args, IRLExperiment(recipe))
+    values = [mixture.sample(index)[0].max() for index in range(200)]
+    assert set(values) == {1, 2} and 0.15 < np.mean(np.equal(values, 2)) < 0.35
+    assert all(path.parent == photographs for path in held_out)
+
+    more = replace(recipe, inpainters={"telea": 1.0, "ns": 1.0, "gc": 1.0})
+    with pytest.raises(ValueError, match="has no pairs of ns, gc; build them"):
+        train.open_data(args, IRLExperiment(more))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Training sets and their tf.data pipeline: random access, order, resuming, pairs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from datasets.forging import ForgingRecipe
 from datasets.pairs import find_pairs
 from datasets.pipeline import training_dataset
 from datasets.sources import bundled_photographs
-from datasets.training_sets import CroppedPairs, ForgedPhotographs
+from datasets.training_sets import CroppedPairs, ForgedPhotographs, Mixture
 from irl_keras.images import write_png
 
 RECIPE = ForgingRecipe(size=32, mask_size=64, untouched=0.2, degradations={"noise": (1.0, 1, 5)})
@@ -69,3 +71,15 @@ def test_pairs_are_cropped_together(tmp_path):
         else:
             empty += 1
     assert empty == 4
+
+
+def test_a_mixture_draws_by_weight(forged):
+    untouched = ForgedPhotographs(forged.photographs, replace(RECIPE, untouched=1.0), seed=5)
+    telea = ForgedPhotographs(forged.photographs, replace(RECIPE, untouched=0.0), seed=5)
+    mixture = Mixture([(untouched, 3), (telea, 1)], seed=1)
+    drawn = [mixture.sample(index)[1].any() for index in range(200)]
+    assert 0.15 < np.mean(drawn) < 0.35
+    for index in (4, 0, 4):
+        chosen = telea if drawn[index] else untouched
+        for a, b in zip(mixture.sample(index), chosen.sample(index), strict=True):
+            np.testing.assert_array_equal(a, b)

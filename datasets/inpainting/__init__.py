@@ -38,6 +38,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "resynth": tuple(name for name in INPAINTERS if name.startswith("resynth_")),
 }
 
+UNTOUCHED = "none"
+"""What stands in an inpainter's place where a picture is left as it is."""
+
 
 def member(name: str, seed: int) -> str:
     """Draws one inpainter of a family; any other name stands for itself.
@@ -61,7 +64,7 @@ def member(name: str, seed: int) -> str:
 
 def weights_sha256(name: str) -> str | None:
     """Hash of the weights of an inpainter that is a network, hexadecimal; `None` for others."""
-    return getattr(INPAINTERS[name], "sha256", None)
+    return getattr(INPAINTERS.get(name), "sha256", None)
 
 
 def inpaint(name: str, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
