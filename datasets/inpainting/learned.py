@@ -62,7 +62,8 @@ def complete(model, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
         The network's pictures, uint8 (N, H, W, 3), not composited.
     """
     given = {"image": images.astype("float32") / 127.5 - 1, "mask": masks[..., None] * 1.0}
-    # Called, not predicted: that would compile a graph for each size of picture.
+    # Called, not predicted: that would compile a graph for each size of picture, and after a few
+    # sizes on TensorFlow one of unknown size, which some of the layers cannot have.
     outputs = model({name: given[name] for name in model.input}, training=False)
     completed = keras.ops.convert_to_numpy(outputs["completed"])
     return np.clip(np.rint((completed + 1) * 127.5), 0, 255).astype(np.uint8)
