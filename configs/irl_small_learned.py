@@ -1,11 +1,10 @@
-"""Last part of the shipped weights `irl_small`: learned inpainters in the mixture.
+"""Sixth part of the shipped weights `irl_small`: learned inpainters in the mixture.
 
     python train.py irl --config configs/irl_small_learned.py \
         --init runs/irl_small_untouched/last.keras \
         --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val --out runs/irl_small_learned
-    python train.py preset --config configs/irl_small_learned.py \
-        --training runs/irl_small_learned --out irl_keras/weights/irl_small
 
+`irl_small_pairs.py` is the next part.
 Before, the weights knew of networks only re-synthesized pixels, and no network's own content.
 """
 

@@ -5,7 +5,7 @@
         --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val --out runs/irl_small_untouched
 
 After the part before, 8 to 12 % of fifty untouched validation pictures were flagged.
-`irl_small_learned.py` is the last part.
+`irl_small_learned.py` is the sixth part.
 """
 
 from dataclasses import replace

@@ -8,8 +8,8 @@ from datasets.inpainting import FAMILIES, INPAINTERS, inpaint, member, weights_s
 from datasets.inpainting.learned import WEIGHTS
 from datasets.masks import free_form_mask
 
-# Re-synthesizers reconstruct what is in the hole; all others must not see it.
-BLIND = [name for name in INPAINTERS if name not in FAMILIES["resynth"]]
+# Those that only leave traces keep what is in the hole; all others must not see it.
+BLIND = [name for name in INPAINTERS if name not in (*FAMILIES["resynth"], "upsampling")]
 
 
 def fill(name, image, mask):

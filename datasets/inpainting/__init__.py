@@ -13,6 +13,7 @@ import numpy as np
 from datasets.inpainting.classical import navier_stokes, telea
 from datasets.inpainting.exemplar import patch_copy
 from datasets.inpainting.learned import WEIGHTS, LearnedInpainter
+from datasets.inpainting.upsampling import upsampling_traces
 
 Inpainter = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Takes pictures (N, H, W, 3) uint8 and masks (N, H, W) uint8, 1 = hole; returns pictures."""
@@ -31,6 +32,7 @@ INPAINTERS: dict[str, Inpainter] = {
     "telea": one_by_one(telea),
     "ns": one_by_one(navier_stokes),
     "patch": one_by_one(patch_copy),
+    "upsampling": one_by_one(upsampling_traces),
     **{name: LearnedInpainter(name) for name in WEIGHTS.names()},
 }
 
