@@ -4,8 +4,8 @@
         --init runs/irl_small_untouched/last.keras \
         --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val --out runs/irl_small_learned
 
-`irl_small_pairs.py` is the next part.
 Before, the weights knew of networks only re-synthesized pixels, and no network's own content.
+`irl_small_pairs.py` is the seventh part.
 """
 
 from dataclasses import replace

@@ -11,8 +11,9 @@
         --init runs/irl_small_learned/last.keras \
         --data pairs --val-data PHOTOGRAPHS/val --out runs/irl_small_pairs
 
-`irl_small_pairs_256.py` is the last part. A learned inpainter forges a crop in 0.1 seconds, in which the network learns from four. The part
+A learned inpainter forges a crop in 0.1 seconds, in which the network learns from four. The part
 before saw 8,400 crops, fewer than three thousand of them by `gc`, `ca` and `ec`.
+`irl_small_pairs_256.py` is the last part.
 """
 
 from dataclasses import replace
