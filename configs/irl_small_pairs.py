@@ -5,7 +5,7 @@
         $build --inpainter $name --count 1500 --out pairs/$name
     done
     for name in resynth upsampling none; do
-        $build --inpainter $name --count 4000 --out pairs/$name
+        $build --inpainter $name --count 4000 --history --out pairs/$name
     done
     python train.py irl --config configs/irl_small_pairs.py \
         --init runs/irl_small_learned/last.keras \
