@@ -7,7 +7,7 @@ Half a million crops take weeks on a few CPU cores. Where an accelerator can be 
 no TensorFlow, forge the crops before:
 
     python -m datasets.build --source PHOTOGRAPHS --split train --count 50000 --out pairs/train \
-        --inpainter telea ns patch gc ca ec resynth resynth resynth
+        --inpainter telea ns patch gc ca ec resynth resynth resynth upsampling upsampling
     python -m datasets.packed --pairs pairs/train --source PHOTOGRAPHS --untouched 0.3 \
         --out packed/train
     KERAS_BACKEND=jax python train.py irl --config configs/irl_base.py --data packed/train \
@@ -24,7 +24,7 @@ experiment = replace(
     recipe=replace(
         small.recipe,
         size=256,
-        # As much of the family of networks as of all others: diverse traces generalize.
+        # More of diverse traces than of all others: they generalize.
         inpainters={
             "telea": 1.0,
             "ns": 1.0,
@@ -33,6 +33,7 @@ experiment = replace(
             "ca": 1.0,
             "ec": 1.0,
             "resynth": 5.0,
+            "upsampling": 3.0,
         },
         untouched=0.3,
     ),

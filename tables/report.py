@@ -13,7 +13,7 @@ from irl_keras import metrics, reports
 from irl_keras.files import write_atomically
 from irl_keras.images import write_png
 from measuring import UNTOUCHED, detection
-from tables.specs import FAMILY
+from tables.specs import FAMILY, TRACES
 
 MEASURES = {"mIoU": "mIoU", "F1": "F1", "precision": "precision", "recall": "recall"}
 UNTOUCHED_MEASURES = {"pixels_flagged": "pixels flagged", "picture_flagged": "pictures flagged"}
@@ -116,7 +116,8 @@ def _others(trained_on: str) -> str:
     """What is common to the trainings of all splits."""
     if trained_on == "-":
         return "-"
-    return f"the others + {FAMILY}" if FAMILY in trained_on.split(" + ") else "the others"
+    added = [name for name in trained_on.split(" + ") if name in (FAMILY, TRACES)]
+    return " + ".join(["the others", *added])
 
 
 def generalization(measured: Measured) -> list[dict]:

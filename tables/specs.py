@@ -10,6 +10,8 @@ from datasets.inpainting import FAMILIES, INPAINTERS
 LEARNED = ("gc", "ca", "ec")
 CLASSICAL = ("telea", "ns", "patch")
 FAMILY = "resynth"
+TRACES = "upsampling"
+"""Of networks without their content, and without networks."""
 RIVALS_AND_OURS = {"LDICN": "ldicn", "MVSS-Net": "mvss_net", "IRL-Net": "irl"}
 """Methods of the paper, and how the names of their trainings begin."""
 
@@ -135,6 +137,7 @@ def generalization(inpainters: tuple[str, ...]) -> list[Row]:
         splits = [(method, start, others, "") for method, start in RIVALS_AND_OURS.items()]
         if FAMILIES[FAMILY]:
             splits.append(("IRL-Net", "irl", (*others, FAMILY), f"_{FAMILY}"))
+            splits.append(("IRL-Net", "irl", (*others, FAMILY, TRACES), f"_{FAMILY}_{TRACES}"))
         rows += [
             Row(
                 method,
@@ -156,11 +159,12 @@ def mixtures(
 ) -> list[Row]:
     """Each method trained on the mixture of all inpainters."""
     tested_on = tuple(dict.fromkeys([*inpainters, *CLASSICAL]))
+    families = [FAMILY] if FAMILIES[FAMILY] else []
     return [
         Row(
             method,
             f"{start}_base",
-            (*tested_on, FAMILY) if FAMILIES[FAMILY] else tested_on,
+            (*tested_on, *families, TRACES),
             tested_on,
             _mixture_config(start),
             crops="irl_base",

@@ -181,7 +181,7 @@ def test_a_small_table_builds_its_pairs_once(tmp_path, tiny):
     pairs = tmp_path / "out" / "pairs" / "scenes_3"
     built = {folder.name: len(find_pairs(folder)) for folder in pairs.iterdir()}
     # Of `patch`, which has a tenth of the weight in the mixture, there are fewer.
-    assert built == {"telea": 3, "ns": 3, "patch": 1, "resynth": 3, "none": 3}
+    assert built == {"telea": 3, "ns": 3, "patch": 1, "resynth": 3, "upsampling": 3, "none": 3}
     described = {one["training"].split(", ", 1)[1] for one in results["weights"]}
     assert described == {"160 crops of 16x16 pixels, cut from 3 pairs of each inpainter"}
     record = json.loads((tmp_path / "out/training/scenes/irl_base/experiment.json").read_text())
