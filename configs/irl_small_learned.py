@@ -5,7 +5,7 @@
         --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val --out runs/irl_small_learned
 
 Before, the weights knew of networks only re-synthesized pixels, and no network's own content.
-`irl_small_pairs.py` is the seventh part.
+`irl_small_pairs.py` is the last part.
 """
 
 from dataclasses import replace
