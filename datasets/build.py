@@ -5,8 +5,7 @@ r"""Builds a data set of forged pictures and their masks from photographs.
     python -m datasets.build --source PLACES --layout places2_256 --selection places.json \
         --split test --inpainter telea --count 1000 --out pairs/test
 
-`--inpainter none` makes untouched pictures, whose masks are empty. With `--history` photographs are
-enlarged, compressed or filtered at random before they are forged, as pictures on the web are.
+`--inpainter none` makes untouched pictures, whose masks are empty.
 
 `--out` receives `Tp/` (pictures) and `Gt/` (masks, 255 = inpainted), the layout of IMDL-BenCo's
 `ManiDataset`, or `.tfrecord` files; `manifest.jsonl` with a line for each pair; and `build.json`.
@@ -37,7 +36,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from datasets.forging import crop, random_history, random_window, with_history
+from datasets.forging import crop, random_window
 from datasets.inpainting import FAMILIES, INPAINTERS, UNTOUCHED, inpaint, member, weights_sha256
 from datasets.masks import free_form_mask
 from datasets.selection import read_selection
@@ -67,7 +66,6 @@ class Plan:
         masks: Files of holes to draw from; none for free-form masks.
         size: Side of the pairs, in pixels.
         seed: Non-negative integer.
-        history: Whether photographs get a `random_history` before they are forged.
     """
 
     folder: Path
@@ -76,7 +74,6 @@ class Plan:
     masks: tuple[Path, ...]
     size: int
     seed: int
-    history: bool = False
 
 
 class BuiltPair(NamedTuple):
@@ -129,12 +126,9 @@ def _draw(plan: Plan, number: int) -> BuiltPair:
         "mask_seed": mask_seed,
         "mask_share": round(float(mask.mean()), 6),
     }
-    if plan.history:
-        record["history"] = random_history(rng)
     if unreadable:
         record["unreadable"] = unreadable
-    image = with_history(crop(photograph, window, plan.size), record.get("history", ()))
-    return BuiltPair(image, mask, record)
+    return BuiltPair(crop(photograph, window, plan.size), mask, record)
 
 
 def _first_readable(plan: Plan, number: int) -> tuple[str, np.ndarray, list[str]]:
@@ -312,7 +306,6 @@ def make_plan(options: argparse.Namespace) -> Plan:
         masks=tuple(masks),
         size=options.size,
         seed=options.seed,
-        history=options.history,
     )
 
 
@@ -332,7 +325,6 @@ def check_settings(options: argparse.Namespace, plan: Plan) -> None:
         "size": plan.size,
         "seed": plan.seed,
         "format": options.format,
-        **({"history": True} if plan.history else {}),
     }
     path = options.out / "build.json"
     if not path.exists():
@@ -341,7 +333,7 @@ def check_settings(options: argparse.Namespace, plan: Plan) -> None:
         write_atomically(path, json.dumps(settings, indent=2).encode())
         return
     found = json.loads(path.read_bytes())
-    changed = [key for key in settings | found if found.get(key) != settings.get(key)]
+    changed = [key for key in settings if found.get(key) != settings[key]]
     if changed:
         raise ValueError(
             f"{path}: another data set is in this folder ({', '.join(changed)} differ); repeat "
@@ -376,7 +368,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--count", type=at_least(1), required=True, help="pairs in all")
     add("--size", type=at_least(16), default=256, help="side of the pairs, pixels; 256 without it")
     add("--seed", type=at_least(0), default=0)
-    add("--history", action="store_true", help="change photographs at random before forging")
     add("--format", choices=UNITS, default="png")
     add(
         "--workers",

@@ -1,6 +1,5 @@
 """Forging: crop, mask, inpaint, composite and degrade one photograph, by a seed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,10 +12,6 @@ from datasets.masks import free_form_mask
 
 _MAX_HOLE_SHARE = 0.6
 """Largest share of a training crop inside the hole; a fill needs surroundings to start from."""
-
-_HISTORY = {"clean": (0.4,), "resize": (0.35, 0.45, 0.95), "jpeg": (0.25, 60, 98)}
-_TRACED = 0.2
-"""What `random_history` draws from, and how often a whole picture has a network's traces."""
 
 
 class Forgery(NamedTuple):
@@ -170,43 +165,6 @@ def crop(photograph: np.ndarray, window: Window, size: int) -> np.ndarray:
     if side > size:
         return cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
     return cut.copy()
-
-
-def random_history(rng: np.random.Generator) -> list[str]:
-    """Draws what a photograph went through before it is forged.
-
-    Pictures on the web were enlarged, compressed, or processed by a network as a whole. A
-    localizer that never saw that takes such traces for a fill's; one that did has to look for
-    places that differ from their surroundings.
-
-    Args:
-        rng: The source of all choices.
-
-    Returns:
-        Specs for `with_history`, in order; none for a photograph as it is.
-    """
-    drawn = ["upsampling"] if rng.random() < _TRACED else []
-    drawn += [random_degradation(rng, _HISTORY) for _ in range(2)]
-    return [spec for spec in drawn if spec != "clean"]
-
-
-def with_history(image: np.ndarray, history: Sequence[str]) -> np.ndarray:
-    """Does to an untouched picture what `random_history` drew.
-
-    Args:
-        image: RGB picture, uint8, shape (H, W, 3).
-        history: Specs for `datasets.degradations.degrade`, or `upsampling` for the traces of that
-            inpainter in the whole picture.
-
-    Returns:
-        The picture, uint8 (H, W, 3).
-    """
-    for spec in history:
-        if spec == "upsampling":
-            image = inpaint(spec, image[None], np.ones((1, *image.shape[:2]), np.uint8))[0]
-        else:
-            image = degrade(image, spec)
-    return image
 
 
 def random_turn(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

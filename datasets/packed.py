@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from datasets.forging import Window, crop, with_history
+from datasets.forging import Window, crop
 from datasets.pairs import find_pairs, read_pair
 from irl_keras.files import replacing, write_atomically
 from irl_keras.images import read_image
@@ -102,7 +102,6 @@ def untouched_crops(built: Path, source: Path, share: float) -> list[Reader]:
     def read(record):
         window = Window(**record["window"])
         image = crop(read_image(source / record["photograph"]), window, size)
-        image = with_history(image, record.get("history", ()))
         return image, np.zeros((size, size), np.uint8)
 
     return [partial(read, record) for record in spread]

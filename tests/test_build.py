@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from datasets import build
-from datasets.forging import Window, crop, with_history
+from datasets.forging import Window, crop
 from datasets.inpainting import FAMILIES, inpaint, weights_sha256
 from datasets.masks import free_form_mask
 from datasets.pairs import find_pairs, read_pair
@@ -104,24 +104,6 @@ def test_untouched_pictures_are_the_crops_themselves(photographs, tmp_path):
         untouched = np.array_equal(image, crop(photograph, Window(**record["window"]), 64))
         assert untouched == (not mask.any()) == (record["inpainter"] == "none")
     assert [record["inpainter"] for record in records(tmp_path / "pairs")] == ["none", "telea"] * 3
-
-
-def test_photographs_may_have_a_history(photographs, tmp_path):
-    more = ("--inpainter", "none", "--count", "12", "--history")
-    assert build.main(arguments(photographs, tmp_path / "pairs", *more)) == 0
-    seen = set()
-    for pair, record in zip(
-        find_pairs(tmp_path / "pairs"), records(tmp_path / "pairs"), strict=True
-    ):
-        photograph = read_image(photographs / record["photograph"])
-        original = crop(photograph, Window(**record["window"]), 64)
-        image, _ = read_pair(pair)
-        np.testing.assert_array_equal(image, with_history(original, record["history"]))
-        assert np.array_equal(image, original) == (not record["history"])
-        seen |= {spec.split(":")[0] for spec in record["history"]}
-    assert {"resize", "jpeg"} <= seen
-    # The settings of a data set stay as they are.
-    assert build.main([*arguments(photographs, tmp_path / "pairs", *more[:-1])]) == 2
 
 
 def test_workers_seeds_and_counts(built, photographs, tmp_path, monkeypatch):
