@@ -37,8 +37,9 @@ experiment = replace(
         },
         untouched=0.3,
     ),
-    # 200 pixels: false alarms of some hundred pixels in an untouched crop then cost much.
-    loss={"smooth": 200.0},
+    # One pixel: with the 200 of the last parts of `irl_small`, new weights stay silent. After 400
+    # steps of 128-pixel crops at a quarter of the width, validation F1 was 0 with 200, 0.27 with 1.
+    loss={"smooth": 1.0},
     learning_rate=3e-4,
     final_learning_rate=3e-6,
     clipnorm=1.0,
