@@ -275,6 +275,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     elif options.data or options.weights:
         irl.error("--table has its own data and weights: leave out --data and --weights")
     elif options.quick and not set(given).isdisjoint(BUDGET_OPTIONS):
+        # They are the last ones of TABLE_OPTIONS.
         irl.error(f"--quick has its own effort: leave out {named[-1]}")
     elif options.pairs and not options.corpora:
         irl.error("--pairs needs --corpora: the bundled photographs are too few for it")

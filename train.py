@@ -211,7 +211,9 @@ def experiment_record(experiment, args):
 
 def open_data(args, experiment):
     """The training set, and the photographs that validation forgeries are made of."""
-    if args.data is not None and (has_pairs(args.data) or any(map(has_pairs, args.data.glob("*")))):
+    if args.data is not None and (
+        has_pairs(args.data) or any(map(has_pairs, args.data.glob("*/")))
+    ):
         if args.val_data is None:
             raise ValueError("--data has pairs; name photographs with --val-data")
         open_set = open_pairs if has_pairs(args.data) else open_mixture

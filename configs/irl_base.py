@@ -24,7 +24,7 @@ experiment = replace(
     recipe=replace(
         small.recipe,
         size=256,
-        # More of diverse traces than of all others: they generalize.
+        # More of diverse traces than of all others, so that no single one is enough.
         inpainters={
             "telea": 1.0,
             "ns": 1.0,
