@@ -6,6 +6,7 @@ Evaluation and prediction know this interface only and no method by name.
 from __future__ import annotations
 
 import abc
+import threading
 import zlib
 
 import keras
@@ -86,6 +87,8 @@ class ModelLocalizer(Localizer):
         self.whole_limit = whole_limit
         self.tile = tile
         self.overlap = overlap
+        # Pictures may come from several threads, for which Keras' `predict` is not made.
+        self._lock = threading.Lock()
 
     def localize(self, image: np.ndarray) -> np.ndarray:
         check_picture(image)
@@ -95,7 +98,8 @@ class ModelLocalizer(Localizer):
         return tiling.localize_in_tiles(image, self._run, self.tile, self.overlap)
 
     def _run(self, image: np.ndarray) -> np.ndarray:
-        output = np.asarray(self.model.predict_on_batch(image[np.newaxis]), np.float32)
+        with self._lock:
+            output = np.asarray(self.model.predict_on_batch(image[np.newaxis]), np.float32)
         if output.ndim != 4 or output.shape[:3] != (1, *image.shape[:2]):
             raise ValueError(
                 f"the model gave {output.shape} for a picture of {image.shape[:2]}; "

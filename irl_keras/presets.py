@@ -1,9 +1,10 @@
 """Trained weights with their model cards: what `from_preset` loads and `save_preset` makes.
 
-A preset is a folder of two files, neither of which can hold code:
+A preset is a folder of files, none of which can hold code:
 
 * `card.json`, the model card: what was trained, on what, how, how well, and for what use;
-* `weights.npz`, the model's weights by variable path, in float16, whose SHA-256 the card holds.
+* `weights.npz`, the model's weights by variable path, in float16, whose SHA-256 the card holds;
+  where it would be large, its bytes in several files, `weights.npz.01` and so on.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from irl_keras.networks import NETWORKS
 from irl_keras.reports import write_json
 
 CARD_FILE, WEIGHTS_FILE = "card.json", "weights.npz"
+PART_BYTES = 14 * 2**20
+"""Most bytes of one file of weights: repositories and attachments refuse large files."""
 
 CARD_FIELDS = {
     "name": "Name",
@@ -102,7 +105,7 @@ class PresetStore:
         """
         card = self.card(name_or_folder)
         path = self._folder(name_or_folder) / WEIGHTS_FILE
-        data = path.read_bytes()
+        data = b"".join(part.read_bytes() for part in weights_files(path.parent))
         found = hashlib.sha256(data).hexdigest()
         if found != card["sha256"]:
             raise ValueError(
@@ -200,12 +203,12 @@ def save_preset(model: keras.Model, folder: str | os.PathLike, card: Mapping[str
 
     Args:
         model: built by the function that `card["architecture"]` names, with its arguments.
-        folder: to write `card.json` and `weights.npz` into; made if missing.
+        folder: to write `card.json` and the weights into; made if missing.
         card: the fields of `CARD_FIELDS`, and more if wanted; values that JSON can hold.
             `architecture` is `{"name": ..., "arguments": {...}}`.
 
     Returns:
-        The card as written, with `sha256` and `bytes` of the weights file.
+        The card as written, with `sha256` and `bytes` of the weights.
 
     Raises:
         ValueError: when a field is missing or empty, or a weight is too large for float16.
@@ -222,9 +225,33 @@ def save_preset(model: keras.Model, folder: str | os.PathLike, card: Mapping[str
         raise ValueError(f"{folder}: architecture must have name and arguments: {architecture}")
     data = encode_weights(model)
     card = {**card, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-    write_atomically(Path(folder) / WEIGHTS_FILE, data)
+    _write_weights(Path(folder), data)
     write_json(Path(folder) / CARD_FILE, card)
     return card
+
+
+def weights_files(folder: Path) -> list[Path]:
+    """Finds the files of a preset's weights, in the order of their bytes.
+
+    Args:
+        folder: Of the preset.
+
+    Returns:
+        One path, which exists or not, or the paths of several parts.
+    """
+    return sorted(folder.glob(f"{WEIGHTS_FILE}.[0-9][0-9]")) or [folder / WEIGHTS_FILE]
+
+
+def _write_weights(folder: Path, data: bytes) -> None:
+    """Writes the weights in one file or in parts, and removes files of earlier weights."""
+    parts = [data[start : start + PART_BYTES] for start in range(0, len(data), PART_BYTES)]
+    paths = [folder / WEIGHTS_FILE]
+    if len(parts) > 1:
+        paths = [folder / f"{WEIGHTS_FILE}.{number:02d}" for number in range(1, len(parts) + 1)]
+    for path, part in zip(paths, parts, strict=True):
+        write_atomically(path, part)
+    for earlier in {folder / WEIGHTS_FILE, *weights_files(folder)} - {*paths}:
+        earlier.unlink(missing_ok=True)
 
 
 def encode_weights(model: keras.Model) -> bytes:

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     trainings = Trainings(folder, pairs, corpus, budget(options), options.seed)
     sources, conditions = find_pictures(rows, corpus, options)
 
-    ready = {row.training for row in rows if is_shipped(row, shipped, options.quick)}
+    ready = {row.training for row in rows if is_shipped(row, shipped, trainings.budget)}
     missing = unique_trainings(
         row for row in rows if row.training not in ready and not trainings.is_trained(row)
     )
@@ -134,12 +134,13 @@ def data_name(corpus: Path | None) -> str:
     return corpus.name if corpus else "bundled"
 
 
-def is_shipped(row: Row, shipped: Sequence[str], quick: bool) -> bool:
+def is_shipped(row: Row, shipped: Sequence[str], budget: Budget) -> bool:
     """Whether a row's weights are a preset.
 
-    A quick run trains all rows alike: weights of another effort would make it look a result.
+    Smaller trainings than configured are all alike: next to them, weights of another effort would
+    look a result of the method.
     """
-    return row.training in shipped and not (quick and row.trained_on)
+    return row.training in shipped and (not row.trained_on or budget == Budget())
 
 
 def unique_trainings(rows) -> list[Row]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -117,23 +119,37 @@ def measure_rows(
         (whether the row's training left this inpainter out on purpose); the failures; and the rows
         of the figure.
     """
-    records, failed, figure = [], [], []
     methods = list(zip(rows, localizers, strict=True))
-    for source in tqdm(sources, unit="picture", disable=None):
-        try:
-            picture = source.read()
-            found = _trivial(picture, source, conditions)
-            for row, localizer in methods:
-                if row.published or not source.published:
-                    found += _measured(picture, source, row, localizer, conditions)
+    measure = partial(_measure_picture, methods=methods, conditions=conditions)
+    records, failed, figure = [], [], []
+    # While a network computes, other pictures are forged and scored.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = zip(sources, pool.map(measure, sources), strict=True)
+        for source, result in tqdm(results, total=len(sources), unit="picture", disable=None):
+            if isinstance(result, Exception):
+                tqdm.write(f"{source.name}: {result}", file=sys.stderr)
+                failed.append({"picture": source.name, "error": str(result)})
+                continue
+            picture, found = result
             if not source.published and len(figure) < GRID_PICTURES:
                 figure.append(_figure_row(picture, methods, len(figure), conditions))
-        except (OSError, ValueError) as error:
-            tqdm.write(f"{source.name}: {error}", file=sys.stderr)
-            failed.append({"picture": source.name, "error": str(error)})
-            continue
-        records += found
+            records += found
     return records, failed, figure
+
+
+def _measure_picture(
+    source: Source, methods: Sequence[tuple[Row, Localizer]], conditions: Conditions
+) -> tuple[Picture, list[dict]] | Exception:
+    """A picture and its scores, or why it could not be measured."""
+    try:
+        picture = source.read()
+        found = _trivial(picture, source, conditions)
+        for row, localizer in methods:
+            if row.published or not source.published:
+                found += _measured(picture, source, row, localizer, conditions)
+    except (OSError, ValueError) as error:
+        return error
+    return picture, found
 
 
 def _trivial(picture: Picture, source: Source, conditions: Conditions) -> list[dict]:

@@ -163,7 +163,7 @@ def mixtures(
     return [
         Row(
             method,
-            f"{start}_base",
+            f"{start}_mixture",
             (*tested_on, *families, TRACES),
             tested_on,
             _mixture_config(start),

@@ -91,6 +91,24 @@ def test_equal_weights_give_equal_bytes_and_no_other_files(tmp_path):
         assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
 
 
+def test_large_weights_lie_in_several_files(tmp_path, monkeypatch):
+    store = presets.PresetStore(tmp_path, {"small": _small_model})
+    model = _small_model(value=0.5)
+    whole = presets.save_preset(model, tmp_path / "whole", SMALL_CARD)
+    presets.save_preset(_small_model(), tmp_path / "parts", SMALL_CARD)
+    monkeypatch.setattr(presets, "PART_BYTES", whole["bytes"] // 2 + 1)
+    assert presets.save_preset(model, tmp_path / "parts", SMALL_CARD) == whole
+    files = ["weights.npz.01", "weights.npz.02"]
+    assert sorted(os.listdir(tmp_path / "parts")) == ["card.json", *files]
+    assert store.load("parts").get_layer("logits").kernel.numpy().max() == 0.5
+    (tmp_path / "parts" / files[0]).unlink()
+    with pytest.raises(ValueError, match="wrong or damaged weights"):
+        store.load("parts")
+    monkeypatch.undo()
+    presets.save_preset(_small_model(), tmp_path / "parts", SMALL_CARD)
+    assert sorted(os.listdir(tmp_path / "parts")) == ["card.json", "weights.npz"]
+
+
 def test_store_lists_its_presets_and_names_them_when_one_is_missing(store, tmp_path):
     shutil.copytree(tmp_path / "tiny", tmp_path / "another")
     (tmp_path / "no_card").mkdir()

@@ -97,7 +97,7 @@ def test_a_training_has_one_meaning_in_all_tables():
             if row.trained_on:
                 meaning = (row.config, row.crops, str(row.model), row.trained_on)
                 assert meanings.setdefault(row.training, meaning) == meaning
-    assert "irl_gc" in meanings and "irl_gc_faces" in meanings and "irl_base" in meanings
+    assert "irl_gc" in meanings and "irl_gc_faces" in meanings and "irl_mixture" in meanings
 
 
 def test_every_split_leaves_one_inpainter_out_and_tests_on_all():
@@ -184,7 +184,7 @@ def test_a_small_table_builds_its_pairs_once(tmp_path, tiny):
     assert built == {"telea": 3, "ns": 3, "patch": 1, "resynth": 3, "upsampling": 3, "none": 3}
     described = {one["training"].split(", ", 1)[1] for one in results["weights"]}
     assert described == {"160 crops of 16x16 pixels, cut from 3 pairs of each inpainter"}
-    record = json.loads((tmp_path / "out/training/scenes/irl_base/experiment.json").read_text())
+    record = json.loads((tmp_path / "out/training/scenes/irl_mixture/experiment.json").read_text())
     assert record["data"] == str(pairs)
     assert record["experiment"]["learning_rate"] == 0.01
     assert record["experiment"]["final_learning_rate"] == pytest.approx(0.0001)
@@ -220,9 +220,9 @@ def test_generalization_has_splits_published_forgeries_and_degradations(tmp_path
     assert "irl_small" in {row["method"] for row in published}
     grid = sections["Degradations, over all inpainters"]
     assert [row["degradation"] for row in grid][:3] == ["clean", "jpeg:95", "jpeg:90"]
-    columns = {"all zero F1", "ldicn_base F1", "mvss_net_base F1", "irl_base F1", "irl_small F1"}
-    assert columns <= set(grid[0]) and len(grid) == 21
-    assert grid[0]["noise F1"] == grid[-1]["noise F1"] != grid[0]["irl_base F1"]
+    columns = ("all zero", "ldicn_mixture", "mvss_net_mixture", "irl_mixture", "irl_small")
+    assert {f"{name} F1" for name in columns} <= set(grid[0]) and len(grid) == 21
+    assert grid[0]["noise F1"] == grid[-1]["noise F1"] != grid[0]["irl_mixture F1"]
     untouched = sections["Untouched pictures"]
     assert {row["data"] for row in untouched} == {"bundled", "magic"}
 

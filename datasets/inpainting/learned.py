@@ -34,14 +34,14 @@ class LearnedInpainter:
     def __init__(self, preset):
         self.preset = preset
         self._model = None
-        # tf.data calls from several threads.
+        # Called from several threads, for which Keras' `predict` is not made.
         self._lock = threading.Lock()
 
     def __call__(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
         with self._lock:
             if self._model is None:
                 self._model = WEIGHTS.load(self.preset)
-        return complete(self._model, images, masks)
+            return complete(self._model, images, masks)
 
     @property
     def sha256(self) -> str:
@@ -62,8 +62,13 @@ def complete(model, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
         The network's pictures, uint8 (N, H, W, 3), not composited.
     """
     given = {"image": images.astype("float32") / 127.5 - 1, "mask": masks[..., None] * 1.0}
-    # Called, not predicted: that would compile a graph for each size of picture, and after a few
-    # sizes on TensorFlow one of unknown size, which some of the layers cannot have.
-    outputs = model({name: given[name] for name in model.input}, training=False)
+    inputs = {name: given[name] for name in model.input}
+    if keras.backend.backend() == "jax":
+        # Called, each of its operations would be compiled by itself.
+        outputs = model.predict_on_batch(inputs)
+    else:
+        # Predicted, TensorFlow would compile a graph for each size of picture, and after a few
+        # sizes one of unknown size, which some of the layers cannot have.
+        outputs = model(inputs, training=False)
     completed = keras.ops.convert_to_numpy(outputs["completed"])
     return np.clip(np.rint((completed + 1) * 127.5), 0, 255).astype(np.uint8)
