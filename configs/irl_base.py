@@ -43,7 +43,7 @@ experiment = replace(
     clipnorm=1.0,
     # 16 leaves an accelerator waiting for the kernels' starts.
     batch_size=32,
-    epochs=6,
-    steps_per_epoch=600,
+    epochs=4,
+    steps_per_epoch=900,
     validation_degradations=small.validation_degradations,
 )
