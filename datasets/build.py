@@ -184,17 +184,19 @@ class Manifest:
     Args:
         path: The file.
         unit: Pairs that belong together; what a stop left of a last, incomplete unit is dropped.
+        count: Pairs in all, whose last unit may be smaller.
     """
 
-    def __init__(self, path: Path, unit: int):
+    def __init__(self, path: Path, unit: int, count: int):
         self.path = path
-        self.records = self._complete_records(unit)
+        self.records = self._complete_records(unit, count)
         text = "".join(self._line(record) for record in self.records)
         write_atomically(path, text.encode())
 
-    def _complete_records(self, unit: int) -> list[dict]:
+    def _complete_records(self, unit: int, count: int) -> list[dict]:
         lines = self.path.read_bytes().split(b"\n")[:-1] if self.path.exists() else []
-        return [json.loads(line) for line in lines[: len(lines) // unit * unit]]
+        complete = count if len(lines) == count else len(lines) // unit * unit
+        return [json.loads(line) for line in lines[:complete]]
 
     @staticmethod
     def _line(record: dict) -> str:
@@ -228,7 +230,7 @@ def run(plan: Plan, out: Path, file_format: str, count: int, workers: int) -> li
         OSError: As `forge_pairs`, or if something cannot be written.
     """
     unit = UNITS[file_format]
-    manifest = Manifest(out / "manifest.jsonl", unit)
+    manifest = Manifest(out / "manifest.jsonl", unit, count)
     done = len(manifest.records)
     units = [range(start, min(start + unit, count)) for start in range(done, count, unit)]
     with tqdm(total=count, initial=min(done, count), unit=" pairs", mininterval=1) as progress:

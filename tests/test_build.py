@@ -113,6 +113,10 @@ def test_workers_seeds_and_counts(built, photographs, tmp_path, monkeypatch):
     assert build.main(arguments(photographs, tmp_path / "grown", "--count", "5")) == 0
     assert build.main(arguments(photographs, tmp_path / "grown")) == 0
     assert hashes(tmp_path / "grown") == hashes(built)
+    assert COUNT % build.BATCH
+    monkeypatch.setattr(build, "write_unit", lambda *_: pytest.fail("made again"))
+    assert build.main(arguments(photographs, tmp_path / "grown")) == 0
+    monkeypatch.undo()
     assert build.main(arguments(photographs, tmp_path / "other", "--seed", "1")) == 0
     other = hashes(tmp_path / "other")
     assert all(other[name] != value for name, value in hashes(built).items())
