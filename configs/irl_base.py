@@ -2,14 +2,15 @@
 
     build="python -m datasets.build --source PHOTOGRAPHS --split train"
     for name in telea ns gc ca ec resynth upsampling none; do
-        $build --inpainter $name --count 4000 --out pairs/$name
+        $build --inpainter $name --count 2560 --out pairs/$name
     done
-    $build --inpainter patch --count 400 --out pairs/patch
+    $build --inpainter patch --count 256 --out pairs/patch
     KERAS_BACKEND=jax python train.py irl --config configs/irl_base.py --data pairs \
         --val-data PHOTOGRAPHS/val --mixed-precision mixed_bfloat16 --out runs/irl_base
 
-A training for an accelerator, which needs no TensorFlow: a CPU core learns from a picture or two in
-a second. Without `--data pairs`, with a folder of photographs, each crop is forged anew.
+A training for an accelerator, which needs no TensorFlow: on an NVIDIA H200 a step takes 0.053 s, on
+CPUs a core learns from a picture in some seconds. `irl_base_untouched.py` is the last part. With a
+folder of photographs in place of `pairs`, each crop is forged anew.
 """
 
 from dataclasses import replace
@@ -43,7 +44,8 @@ experiment = replace(
     clipnorm=1.0,
     # 16 leaves an accelerator waiting for the kernels' starts.
     batch_size=32,
+    # 127,000 pictures, a quarter of the paper's: what 15 minutes on one accelerator allow.
     epochs=4,
-    steps_per_epoch=900,
+    steps_per_epoch=994,
     validation_degradations=small.validation_degradations,
 )

@@ -1,10 +1,13 @@
 """Last part of the shipped weights `irl_base`: against false alarms.
 
-    KERAS_BACKEND=jax python train.py irl --config configs/irl_base_untouched.py \
-        --init runs/irl_base/last.keras --data pairs --val-data PHOTOGRAPHS/val \
-        --mixed-precision mixed_bfloat16 --out runs/irl_base_untouched
-    KERAS_BACKEND=jax python train.py preset --config configs/irl_base_untouched.py \
+    python train.py irl --config configs/irl_base_untouched.py --init runs/irl_base/last.keras \
+        --data pairs --val-data PHOTOGRAPHS/val --mixed-precision mixed_bfloat16 \
+        --out runs/irl_base_untouched
+    python train.py preset --config configs/irl_base_untouched.py \
         --training runs/irl_base_untouched --out irl_keras/weights/irl_base
+
+After the first part, 30 photographs of the validation part had F1 0.977 over gc, ca and ec, and, as
+they were, 4.5 % of their pixels flagged: Dice with a smooth of 1 hardly punishes that.
 """
 
 from dataclasses import replace
@@ -15,16 +18,18 @@ experiment = replace(
     first_part,
     # 200 pixels: false alarms of some hundred pixels in an untouched crop then cost much.
     loss={"smooth": 200.0},
-    learning_rate=1e-4,
-    final_learning_rate=1e-6,
-    epochs=2,
-    steps_per_epoch=600,
+    # Short, so that a few CPU cores can do it, and gentle on what was learned.
+    learning_rate=5e-5,
+    final_learning_rate=5e-7,
+    batch_size=8,
+    epochs=6,
+    steps_per_epoch=50,
     card={
         "training_data": "986 scene photographs of mixed sources (BSDS500, ImageNet samples, AFHQ, "
         "samples of OpenCV and HiFill), most of them JPEG files; not redistributed. Forged with "
         "free-form masks by OpenCV's Telea and Navier-Stokes inpainting, a patch-copying method, "
         "this repository's GC, CA and EC, twelve re-synthesizing autoencoders and random "
-        "upsampling, 4000 pairs each (400 of the patch-copying method); 30 % of the crops "
+        "upsampling, 2560 pairs each (256 of the patch-copying method); 30 % of the crops "
         "untouched; JPEG, WebP, resizing, blur and noise after forging. Splits by photograph.",
         "limits": ["to be written from what is measured"],
         "intended_use": "Research, teaching and triage: pointing an examiner to areas worth a "
