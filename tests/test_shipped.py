@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import irl_keras
+from datasets.degradations import degrade
 from datasets.forging import forge
 from datasets.sources import bundled_photographs
 from irl_keras.__main__ import main
@@ -52,6 +53,25 @@ def test_the_weights_find_inpainting_in_photographs_they_never_saw(model, forger
         for forgery in forgeries
     ]
     assert np.mean(flagged) < 0.05
+
+
+@pytest.mark.slow
+def test_the_full_network_finds_more_than_the_small_one(model, forgeries):
+    full = ModelLocalizer(irl_keras.from_preset("irl_base"))
+    assert full.model.count_params() == 13_536_599
+    means = {}
+    for name, localizer in (("full", full), ("small", ModelLocalizer(model))):
+        compressed = [degrade(forgery.image, "jpeg:75") for forgery in forgeries]
+        scores = [
+            localization_scores(localizer.localize(image), forgery.mask)["F1"]
+            for image, forgery in zip(compressed, forgeries, strict=True)
+        ]
+        means[name] = np.mean(scores)
+    assert means["full"] > max(means["small"], 0.8)
+    flagged = [
+        untouched_scores(full.localize(forgery.original))["pixels_flagged"] for forgery in forgeries
+    ]
+    assert np.mean(flagged) < 0.02
 
 
 def test_fine_tuning_saving_and_exporting(model, forgeries, tmp_path):
