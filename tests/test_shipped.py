@@ -15,8 +15,9 @@ from irl_keras.__main__ import main
 from irl_keras.images import read_image, write_png
 from irl_keras.localizers import ModelLocalizer
 from irl_keras.metrics import localization_scores, untouched_scores
+from irl_keras.presets import weights_files
 
-FOLDER = Path(irl_keras.__file__).parent / "weights" / "irl_small"
+WEIGHTS = Path(irl_keras.__file__).parent / "weights"
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +33,15 @@ def forgeries():
     ]
 
 
-def test_the_weights_are_small_and_described():
-    assert "irl_small" in irl_keras.list_presets()
-    assert (FOLDER / "weights.npz").stat().st_size <= 12 * 2**20
-    card = irl_keras.read_card("irl_small")
-    for results in card["measured"]:
+@pytest.mark.parametrize("name, mebibytes", [("irl_small", 12), ("irl_base", 27)])
+def test_the_weights_are_small_and_described(name, mebibytes):
+    assert name in irl_keras.list_presets()
+    files = weights_files(WEIGHTS / name)
+    assert sum(path.stat().st_size for path in files) <= mebibytes * 2**20
+    assert max(path.stat().st_size for path in files) <= 20 * 10**6
+    for results in irl_keras.read_card(name)["measured"]:
         methods = [row["method"] for row in results["forged"]]
-        assert {"all zero", "all one", "noise", "irl_small"} <= set(methods)
+        assert {"all zero", "all one", "noise", name} <= set(methods)
 
 
 def test_the_weights_find_inpainting_in_photographs_they_never_saw(model, forgeries):
