@@ -38,8 +38,8 @@ experiment = replace(
             "GC, CA and EC, also after JPEG compression, and three quarters of the autoencoders' "
             "re-synthesis that it was trained on. Of published fills of other learned inpainters "
             "it finds next to nothing; nor copies from elsewhere in the picture.",
-            "One in ten untouched photographs has some pixels flagged; a threshold of 0.7 halves "
-            "that.",
+            "One in ten untouched photographs has some pixels flagged, at a threshold of 0.7 one "
+            "in fifteen.",
             "Strong JPEG compression, shrinking and blur remove traces, sooner in photographs of "
             "other sources than those it was trained on; an empty map does not prove a picture "
             "untouched.",

@@ -7,6 +7,7 @@ from keras import ops
 
 from irl_keras.baselines import (
     Bilinear,
+    BilinearUpsampling,
     ChannelAttention,
     EdgeResidualBlock,
     HighPass,
@@ -136,6 +137,21 @@ def test_the_map_alone_is_a_localizer(tiny):
     np.testing.assert_allclose(probability, tiny(picture[None])[0, ..., 0], atol=1e-6)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("build", [tiny_ldicn, tiny_mvss_net])
+def test_predicts_pictures_of_many_sizes(build):
+    localizer = ModelLocalizer(build())
+    for height, width in [(32, 32), (32, 48), (48, 32), (40, 64), (33, 47), (64, 50), (70, 41)]:
+        assert localizer.localize(pictures(height, width)).shape == (height, width)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 16])
+def test_bilinear_upsampling_is_that_of_keras(scale):
+    x = random(2, 5, 7, 3)
+    expected = keras.layers.UpSampling2D(scale, interpolation="bilinear")(x)
+    np.testing.assert_allclose(BilinearUpsampling(scale)(x), expected, atol=1e-5)
+
+
 def test_first_filters_are_high_pass():
     x = pictures(1, 18, 16).astype("float32") / 255
     model = tiny_ldicn()
@@ -184,7 +200,12 @@ def test_weight_decay_is_half_the_squared_kernels_of_ordinary_convolutions():
 
 @pytest.mark.parametrize(
     "layer",
-    [SobelGate(), EdgeResidualBlock(3, activation=None), ChannelAttention()],
+    [
+        SobelGate(),
+        EdgeResidualBlock(3, activation=None),
+        ChannelAttention(),
+        BilinearUpsampling(3),
+    ],
     ids=lambda layer: type(layer).__name__,
 )
 def test_layer_config_round_trip_and_shape(layer):

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from irl_keras.baselines.bilinear_upsampling import BilinearUpsampling
 from irl_keras.baselines.channel_attention import ChannelAttention
 from irl_keras.baselines.edge_residual_block import EdgeResidualBlock
 from irl_keras.baselines.losses import EDGE_STRIDE
@@ -89,7 +90,7 @@ def mvss_net(
     x = _dual_attention(x, scaled(1024, width))
     x = keras.layers.Dropout(0.1, name="dropout")(x)
     x = keras.layers.Conv2D(1, 1, dtype="float32", name="logits")(x)
-    x = _upsample(x, TOTAL_STRIDE, "upsample")
+    x = BilinearUpsampling(TOTAL_STRIDE, dtype="float32", name="upsample")(x)
     x = CropLike(dtype="float32", name="crop")([x, picture])
     x = keras.layers.Activation("sigmoid", dtype="float32", name="probability")(x)
     if training_outputs:
@@ -137,7 +138,7 @@ def _edges(maps, picture):
         if joined is None:
             joined = edges
             continue
-        edges = _upsample(edges, scale, f"edge_upsample{stage}")
+        edges = BilinearUpsampling(scale, dtype="float32", name=f"edge_upsample{stage}")(edges)
         joined = keras.layers.Add(dtype="float32", name=f"edge_add{stage}")([joined, edges])
         joined = EdgeResidualBlock(
             1,
@@ -148,7 +149,3 @@ def _edges(maps, picture):
     edges = keras.layers.Activation("sigmoid", dtype="float32", name="edge_probability")(joined)
     edges = keras.layers.UpSampling2D(EDGE_STRIDE, dtype="float32", name="edge_repeat")(edges)
     return CropLike(dtype="float32", name="edge_crop")([edges, picture])
-
-
-def _upsample(x, scale, name):
-    return keras.layers.UpSampling2D(scale, interpolation="bilinear", dtype="float32", name=name)(x)
