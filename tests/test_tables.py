@@ -21,6 +21,7 @@ from irl_keras.localizers import Localizer
 from irl_keras.losses import IRLLoss
 from irl_keras.networks import NETWORKS, Network
 from tables import report, trainings
+from tables.command import is_shipped
 from tables.specs import TABLES
 from tables.trainings import Budget, Trainings
 
@@ -98,6 +99,16 @@ def test_a_training_has_one_meaning_in_all_tables():
                 meaning = (row.config, row.crops, str(row.model), row.trained_on)
                 assert meanings.setdefault(row.training, meaning) == meaning
     assert "irl_gc" in meanings and "irl_gc_faces" in meanings and "irl_mixture" in meanings
+
+
+def test_small_trainings_are_not_replaced_by_shipped_weights():
+    trained, shipped = rows_of(1)[0], rows_of(1)[-1]
+    assert trained.trained_on and not shipped.trained_on
+    names = [trained.training, shipped.training]
+    assert is_shipped(trained, names, Budget()) and is_shipped(shipped, names, Budget())
+    assert not is_shipped(trained, names, Budget(steps=10))
+    assert is_shipped(shipped, names, Budget(steps=10))
+    assert not is_shipped(trained, [], Budget())
 
 
 def test_every_split_leaves_one_inpainter_out_and_tests_on_all():

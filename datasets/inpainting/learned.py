@@ -1,6 +1,7 @@
 """Inpainters that are trained networks, with their shipped weights."""
 
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import keras
@@ -11,6 +12,8 @@ from datasets.inpainting.ec import ec_generator
 from datasets.inpainting.gc import gc_generator
 from datasets.inpainting.resynthesis import autoencoder
 from irl_keras.presets import PresetStore
+
+ON_JAX = keras.backend.backend() == "jax"
 
 WEIGHTS = PresetStore(
     Path(__file__).parent / "weights",
@@ -34,13 +37,15 @@ class LearnedInpainter:
     def __init__(self, preset):
         self.preset = preset
         self._model = None
-        # Called from several threads, for which Keras' `predict` is not made.
+        # tf.data calls from several threads.
         self._lock = threading.Lock()
 
     def __call__(self, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
         with self._lock:
             if self._model is None:
                 self._model = WEIGHTS.load(self.preset)
+        # Keras' `predict`, which `complete` uses on JAX, is not made for several threads.
+        with self._lock if ON_JAX else nullcontext():
             return complete(self._model, images, masks)
 
     @property
@@ -63,7 +68,7 @@ def complete(model, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """
     given = {"image": images.astype("float32") / 127.5 - 1, "mask": masks[..., None] * 1.0}
     inputs = {name: given[name] for name in model.input}
-    if keras.backend.backend() == "jax":
+    if ON_JAX:
         # Called, each of its operations would be compiled by itself.
         outputs = model.predict_on_batch(inputs)
     else:
