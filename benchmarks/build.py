@@ -21,17 +21,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks.common import (
-    Table,
-    parse_options,
-    rates,
-    run,
-    time_in_turn,
-    write_results,
-)
+from benchmarks.common import Table, parse_options, rates, run, time_in_turn, write_results
 from datasets import build
 from datasets.inpainting import FAMILIES, INPAINTERS
-from datasets.sources import bundled_photographs
+from datasets.photographs.sources import bundled_photographs
 
 FULL = {"size": 256, "pairs": build.BATCH, "repeats": 3}
 QUICK = {"size": 32, "pairs": 2, "repeats": 1}

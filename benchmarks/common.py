@@ -16,8 +16,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from irl_keras import list_presets, read_card, reports
-from irl_keras.files import write_atomically
+from forensics_keras.files import write_atomically
+from forensics_keras.records import library_versions, write_json
+from forensics_keras.tables import markdown_table, text_table
+from irl_keras import list_presets, read_card
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = "irl_small"
@@ -129,7 +131,7 @@ def machine() -> dict[str, object]:
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "gpus": [detail.get("device_name", "GPU") for detail in details],
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": reports.library_versions(),
+        "versions": library_versions(),
     }
 
 
@@ -179,10 +181,10 @@ def write_results(
         "settings": settings,
         "tables": [table._asdict() for table in tables],
     }
-    reports.write_json(options.out / f"{name}.json", results)
+    write_json(options.out / f"{name}.json", results)
     write_page(options.out / f"{name}.md", [results])
     for table in tables:
-        print(f"{table.title}\n\n{reports.text_table(_cells(table._asdict()))}\n\n{table.note}\n")
+        print(f"{table.title}\n\n{text_table(_cells(table._asdict()))}\n\n{table.note}\n")
     print(f"All values: {options.out / f'{name}.json'}")
 
 
@@ -201,7 +203,7 @@ def write_page(path: Path, results: Sequence[dict]) -> None:
         lines += ["", f"## {result['title']}", "", f"`{result['command']}`"]
         for table in result["tables"]:
             lines += ["", f"### {table['title']}", "", table["note"], ""]
-            lines += [reports.markdown_table(_cells(table))]
+            lines += [markdown_table(_cells(table))]
     write_atomically(path, ("\n".join(lines) + "\n").encode())
 
 

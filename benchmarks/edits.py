@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import parse_options
-from datasets.labelled_faces import face_crop, labelled_faces
+from datasets.faces import face_crop, labelled_faces
 from datasets.manipulations.stgan import WEIGHTS, edit
-from irl_keras.images import read_image, write_png
-from irl_keras.reports import picture_grid, text_table
+from forensics_keras.figures import picture_grid
+from forensics_keras.images import read_image, write_png
+from forensics_keras.tables import text_table
 
 QUICK_FACES = 8
 

@@ -30,11 +30,11 @@ from benchmarks.common import (
     time_in_turn,
     write_results,
 )
-from datasets.sources import bundled_photographs
+from datasets.photographs.sources import bundled_photographs
+from forensics_keras.images import read_image
+from forensics_keras.localizer import ModelLocalizer
 from irl_keras import irl_net
-from irl_keras.images import read_image
 from irl_keras.layers import EncoderQueryAttention
-from irl_keras.localizers import ModelLocalizer
 
 FULL = {"picture_sides": [512, 1024, 2048, 4096], "attention_sides": [64, 128]}
 QUICK = {"picture_sides": [64], "attention_sides": [8]}

@@ -27,8 +27,8 @@ from benchmarks.common import (
 )
 from benchmarks.speed import build_network
 from configs.irl_small import experiment
-from datasets.pipeline import training_dataset
-from datasets.sources import bundled_photographs, list_photographs
+from datasets.photographs.sources import bundled_photographs, list_photographs
+from datasets.tf_data import training_dataset
 from datasets.training_sets import ForgedPhotographs
 
 FULL = {

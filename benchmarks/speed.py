@@ -27,10 +27,10 @@ from benchmarks.common import (
     write_results,
 )
 from configs.irl_small import experiment
-from datasets.sources import bundled_photographs
+from datasets.photographs.sources import bundled_photographs
 from datasets.training_sets import ForgedPhotographs
 from irl_keras import irl_net
-from train import compile_model
+from training.irl import compile_model
 
 FULL = {"batch_sizes": {128: 8, 256: 2, 512: 1}, "forward_repeats": 7, "training_repeats": 3}
 QUICK = {"batch_sizes": {32: 1}, "forward_repeats": 2, "training_repeats": 1}

@@ -5,8 +5,8 @@ python train.py inpaint ca --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val \
 """
 
 from configs.inpaint_gc import CARD, WEAK_CRITIC
-from configs.inpainting import InpainterExperiment
 from datasets.inpainting.ca import CATraining, ca_critic
+from training.experiments import InpainterExperiment
 
 CARD = {
     **CARD,

@@ -7,8 +7,8 @@ python train.py inpaint ec --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val \
 from dataclasses import replace
 
 from configs.inpaint_gc import CARD, SMOOTH
-from configs.inpainting import InpainterExperiment
 from datasets.inpainting.ec import ECEdgeTraining, ECPictureTraining, ec_critic
+from training.experiments import InpainterExperiment
 
 # The weight of the critic is the paper's.
 CARD = {

@@ -9,8 +9,8 @@ python train.py inpaint gc --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val \
 from dataclasses import replace
 
 from configs.inpaint_resynth import CARD
-from configs.inpainting import InpainterExperiment
 from datasets.inpainting.gc import GCTraining, gc_critic
+from training.experiments import InpainterExperiment
 
 CARD = {
     **CARD,

@@ -7,8 +7,8 @@ Norms and losses are spread over the grid like a Latin square, so that no two me
 an upsampling or a stride share the rest.
 """
 
-from configs.inpainting import InpainterExperiment
 from datasets.inpainting.resynthesis import ResynthesisTraining, patch_critic
+from training.experiments import InpainterExperiment
 
 # Member: norm, activation, kernel size, weight of the adversarial and of the perceptual loss.
 MEMBERS = {

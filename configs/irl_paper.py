@@ -3,8 +3,8 @@
 python train.py irl --config configs/irl_paper.py --data PHOTOGRAPHS --out runs/irl_paper
 """
 
-from configs.experiment import IRLExperiment
 from datasets.forging import ForgingRecipe
+from training.experiments import IRLExperiment
 
 experiment = IRLExperiment(
     # Whole 256x256 pictures without augmentation.

@@ -6,8 +6,8 @@
 `irl_small_256.py` is the second part.
 """
 
-from configs.experiment import IRLExperiment
 from datasets.forging import ForgingRecipe
+from training.experiments import IRLExperiment
 
 experiment = IRLExperiment(
     recipe=ForgingRecipe(

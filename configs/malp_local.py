@@ -7,9 +7,9 @@ Copy-move, pixelation, stickers and the patch-copying inpainter are left out of 
 measure how well edits of unseen kinds are found.
 """
 
-from configs.malp import MaLPExperiment
-from datasets.protected import ProtectionRecipe
+from datasets.protection_batches import ProtectionRecipe
 from malp_keras.losses import LossWeights
+from training.experiments import MaLPExperiment
 
 CARD = {
     "training_data": "986 scene photographs (BSDS500, ImageNet samples, AFHQ, samples of OpenCV "

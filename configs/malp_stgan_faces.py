@@ -4,8 +4,8 @@
         --val-data FACES/val --out runs/malp_stgan_faces
 """
 
-from configs.malp import MaLPExperiment
-from datasets.protected import ProtectionRecipe
+from datasets.protection_batches import ProtectionRecipe
+from training.experiments import MaLPExperiment
 
 CARD = {
     "manipulations": ["stgan_faces"],

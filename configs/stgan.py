@@ -7,7 +7,7 @@ python train.py stgan --data FACES/train --val-data FACES/val \
     --out runs/stgan --presets datasets/manipulations/weights
 """
 
-from configs.attribute_editing import EditorExperiment
+from training.experiments import EditorExperiment
 
 experiments = {
     # For half an hour on two CPU cores and a thousand faces: a narrow network, small batches, and

@@ -39,11 +39,11 @@ from tqdm import tqdm
 from datasets.forging import crop, random_window
 from datasets.inpainting import FAMILIES, INPAINTERS, UNTOUCHED, inpaint, member, weights_sha256
 from datasets.masks import free_form_mask
-from datasets.selection import read_selection
-from datasets.sources import SOURCES, SPLITS, list_photographs, photographs_of
-from irl_keras.files import replacing, write_atomically
-from irl_keras.images import encode_png, read_image, read_mask
-from irl_keras.option_types import at_least
+from datasets.photographs.selection import read_selection
+from datasets.photographs.sources import SOURCES, SPLITS, list_photographs, photographs_of
+from forensics_keras.command_line import at_least
+from forensics_keras.files import replacing, write_atomically
+from forensics_keras.images import encode_png, read_image, read_mask
 
 BATCH = 16
 """Pairs that are forged together; fixed, because a network's result depends on its batch in the
@@ -164,7 +164,7 @@ def write_unit(plan: Plan, out: Path, file_format: str, numbers: range) -> list[
         for pair in pairs:
             _write_pngs(out, pair)
     else:
-        from datasets.tfrecords import write_tfrecord  # the only use of TensorFlow
+        from datasets.tfrecords import write_tfrecord
 
         write_tfrecord(out / f"pairs-{numbers.start:07d}.tfrecord", pairs)
     return [pair.record for pair in pairs]
@@ -355,7 +355,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--source", type=Path, required=True, metavar="FOLDER", help="of the photographs")
     add("--layout", choices=SOURCES, default="folder", help="how the folder is organized")
-    add("--selection", type=Path, metavar="FILE", help="manifest of datasets.selection")
+    add("--selection", type=Path, metavar="FILE", help="manifest of datasets.photographs.selection")
     add("--split", choices=SPLITS, required=True, help="part of the photographs to use")
     known = [*INPAINTERS, *FAMILIES, UNTOUCHED]
     add(

@@ -29,8 +29,8 @@ from tqdm import tqdm
 
 from datasets.forging import Window, crop
 from datasets.pairs import find_pairs, read_pair
-from irl_keras.files import replacing, write_atomically
-from irl_keras.images import read_image
+from forensics_keras.files import replacing, write_atomically
+from forensics_keras.images import read_image
 
 DESCRIPTION = "packed.json"
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.sources import find_pictures, list_photographs
-from irl_keras.images import read_image, read_mask
+from datasets.photographs.sources import find_pictures, list_photographs
+from forensics_keras.images import read_image, read_mask
 
 LAYOUTS = (("image", "mask"), ("inpainted", "mask"), ("Tp", "Gt"))
 """Names of the folders of pictures and of masks."""

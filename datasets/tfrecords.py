@@ -7,8 +7,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from irl_keras.files import replacing
-from irl_keras.images import encode_png
+from forensics_keras.files import replacing
+from forensics_keras.images import encode_png
 
 FEATURES = {name: tf.io.FixedLenFeature([], tf.string) for name in ("image", "mask", "record")}
 """Of each example: the picture and the mask (255 = inpainted) as PNG, the manifest line as JSON."""

@@ -1,6 +1,6 @@
 """Training sets with random access: sample `k` is the same whenever and wherever it is asked for.
 
-This makes training resumable to the sample, and readable by any framework: `datasets.pipeline`
+This makes training resumable to the sample, and readable by any framework: `datasets.tf_data`
 feeds them to tf.data, and `datasets.batches` to Keras on any backend.
 """
 
@@ -21,7 +21,7 @@ from datasets.forging import (
 )
 from datasets.masks import free_form_mask
 from datasets.pairs import Pair, read_pair
-from irl_keras.images import read_image
+from forensics_keras.images import read_image
 
 CACHE_BYTES = 4 * 2**30
 """Decoded photographs kept in memory, in bytes: all of a collection of a few thousand."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from forensics_keras.command_line import run_program
 from irl_keras import prediction
-from irl_keras.batch_jobs import run_program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

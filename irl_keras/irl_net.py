@@ -2,15 +2,8 @@
 
 import keras
 
-from irl_keras.layers import (
-    BayarConv2D,
-    CropLike,
-    DepthToSpace,
-    EncoderQueryAttention,
-    MultiScaleConv,
-    PadToMultiple,
-    ResidualBlock,
-)
+from forensics_keras.layers import CropLike, DepthToSpace, PadToMultiple
+from irl_keras.layers import BayarConv2D, EncoderQueryAttention, MultiScaleConv, ResidualBlock
 
 FUSIONS = ("early", "middle", "late")
 

@@ -9,7 +9,7 @@ its folders) there are
 * a line in `OUT/report.jsonl`.
 
 All have the size of the upright picture (but an overlay is scaled down where JPEG's limit on the
-length of a side demands it). How outputs are named and kept: `irl_keras.batch_jobs`.
+length of a side demands it). How outputs are named and kept: `forensics_keras.batch`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from irl_keras import batch_jobs, images, metrics, option_types, reports
-from irl_keras.localizers import Localizer, ModelLocalizer
-from irl_keras.presets import from_preset, load_model_file, read_card
+from forensics_keras import batch, command_line, images, metrics
+from forensics_keras.figures import write_map, write_overlay
+from forensics_keras.localizer import Localizer, ModelLocalizer
+from forensics_keras.presets import load_model_file
+from irl_keras.presets import from_preset, read_card
 
 
 class Method(NamedTuple):
@@ -60,14 +62,14 @@ def localize_file(
         ValueError: The file is not a picture, damaged, too large or too small.
         OSError: The file is missing or cannot be read.
     """
-    image, sha256 = batch_jobs.read_picture(path)
+    image, sha256 = batch.read_picture(path)
     try:
         return image, localizer.localize(image), sha256
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-class Prediction(batch_jobs.BatchJob):
+class Prediction(batch.BatchJob):
     """Localizes inpainting.
 
     Args:
@@ -89,9 +91,9 @@ class Prediction(batch_jobs.BatchJob):
     def process(self, path: str, files: Mapping[str, Path], replace: bool) -> dict[str, object]:
         image, probability, sha256 = localize_file(path, self.localizer)
         flagged = metrics.flagged_pixels(probability, self.method.threshold)
-        reports.write_map(files["prob"], probability)
+        write_map(files["prob"], probability)
         images.write_png(files["mask"], flagged * np.uint8(255))
-        reports.write_overlay(files["overlay"], image, probability)
+        write_overlay(files["overlay"], image, probability)
         flagged_share = float(flagged.mean())
         return {
             "width": image.shape[1],
@@ -121,11 +123,11 @@ def predict(
     """Localizes inpainting in pictures and folders and writes the outputs and the report.
 
     Args:
-        paths: Files and folders, see `batch_jobs.find_sources`.
+        paths: Files and folders, see `batch.find_sources`.
         out: Output folder.
         method: Identifies the localizer and holds the threshold.
         load: Makes the localizer; called only if there is something to do.
-        overwrite: Makes all outputs again; what happens without it: `batch_jobs.run`.
+        overwrite: Makes all outputs again; what happens without it: `batch.run`.
 
     Returns:
         Number of inputs by verdict, and those that failed as "failed".
@@ -134,7 +136,7 @@ def predict(
         ValueError: The folder has a `report.jsonl` of something else, or `load` raises it.
         OSError: The report cannot be read or written, or `load` raises it.
     """
-    return batch_jobs.run(Prediction(method, load), paths, out, overwrite)
+    return batch.run(Prediction(method, load), paths, out, overwrite)
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -149,7 +151,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         description="Writes probability maps, masks, heat maps and a report for pictures.",
     )
     parser.set_defaults(run=_run)
-    batch_jobs.add_arguments(parser)
+    batch.add_arguments(parser)
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument(
         "--preset", default="irl_small", help="shipped preset or its folder (default: %(default)s)"
@@ -157,7 +159,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     weights.add_argument("--weights", metavar="FILE.keras", help="model saved by Keras instead")
     parser.add_argument(
         "--threshold",
-        type=option_types.threshold,
+        type=command_line.threshold,
         default=0.5,
         help="probability from which a pixel is flagged (default: %(default)s)",
     )
@@ -171,7 +173,7 @@ def _run(options: argparse.Namespace) -> int:
             method, load = _from_preset(options.preset, options.threshold)
         return predict(options.paths, Path(options.output), method, load, options.overwrite)
 
-    return batch_jobs.exit_status(run_job, options.output)
+    return batch.exit_status(run_job, options.output)
 
 
 def _from_preset(name: str, threshold: float) -> tuple[Method, Callable[[], Localizer]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from irl_keras.batch_jobs import run_program
+from forensics_keras.command_line import run_program
 from malp_keras import key_making, protection, verification
 
 COMMANDS = protection.add_command, verification.add_command, key_making.add_command

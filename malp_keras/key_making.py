@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from irl_keras.option_types import at_least
+from forensics_keras.command_line import at_least
 from malp_keras import keys
 from malp_keras.malp import MaLP
 from malp_keras.presets import from_preset, read_card
@@ -127,7 +127,7 @@ def _run(options: argparse.Namespace) -> int:
 def _training_code() -> Callable[..., Callable[[MaLP], FineTuned]]:
     """Finds the repository's training code, which is no part of the library."""
     try:
-        from train_malp_key import prepare
+        from training.malp_key import prepare
     except ModuleNotFoundError as error:
         raise ValueError(
             f"keygen trains, which needs the repository's code ({error}); "

@@ -6,7 +6,7 @@ a preset (`--key FILE`), and `python -m malp_keras keygen` makes one.
 
 A key file cannot hold code: a first line that says what it is, the SHA-256 of all that follows, a
 line of JSON (the card: architecture, calibration, the preset it was made from), and the weights as
-`irl_keras.presets.encode_weights` gives them. It needs no other file, so it works as long as its
+`forensics_keras.presets.encode_weights` gives them. It needs no other file, so it works as long as its
 architecture is known. Keep it secret and keep a copy: pictures that it protected can be verified
 with it alone.
 """
@@ -25,8 +25,10 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from irl_keras import images, presets, reports
-from irl_keras.files import write_atomically
+from forensics_keras import images
+from forensics_keras.files import write_atomically
+from forensics_keras.records import to_json
+from irl_keras import presets
 from malp_keras.malp import MaLP
 from malp_keras.presets import build, from_preset, read_card
 
@@ -78,7 +80,7 @@ def save_key(
     """
     refuse_existing(path, overwrite)
     _check_card(card, path)
-    body = reports.to_json(card).encode() + b"\n" + presets.encode_weights(model)
+    body = to_json(card).encode() + b"\n" + presets.encode_weights(model)
     first_lines = _FIRST_LINE + hashlib.sha256(body).hexdigest().encode() + b"\n"
     write_atomically(path, first_lines + body, private=True)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from irl_keras.presets import PresetStore, save_preset
+from forensics_keras.presets import PresetStore, save_preset
 from malp_keras.malp import malp
 
 __all__ = ["from_preset", "list_presets", "read_card", "save_preset"]

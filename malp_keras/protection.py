@@ -7,8 +7,8 @@ its folders) there are
 * a line in `OUT/report.jsonl`.
 
 A copy is upright 8-bit RGB of the picture's size, with its EXIF, XMP and ICC profile; what else
-reading changes is told in `irl_keras.images` and, for each picture, in the report. How outputs are
-named and kept: `irl_keras.batch_jobs`. In Python: `protect`.
+reading changes is told in `forensics_keras.images` and, for each picture, in the report. How outputs are
+named and kept: `forensics_keras.batch`. In Python: `protect`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from irl_keras import batch_jobs, images, metrics
-from irl_keras.files import write_atomically
-from irl_keras.localizers import check_picture
-from irl_keras.option_types import at_least
+from forensics_keras import batch, images, metrics
+from forensics_keras.command_line import at_least
+from forensics_keras.files import write_atomically
+from forensics_keras.localizer import check_picture
 from malp_keras import keys
 from malp_keras.layers.template_layer import HALF_RANGE, TemplateLayer
 from malp_keras.malp import MaLP
@@ -156,7 +156,7 @@ def _sums(length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
 # --- the command ------------------------------------------------------------------------------
 
 
-class Protection(batch_jobs.BatchJob):
+class Protection(batch.BatchJob):
     """Makes protected copies.
 
     Args:
@@ -237,7 +237,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         description="Writes protected copies of photographs, and a report.",
     )
     parser.set_defaults(run=_run)
-    batch_jobs.add_arguments(parser)
+    batch.add_arguments(parser)
     keys.add_arguments(parser)
     parser.add_argument(
         "--jpeg",
@@ -250,6 +250,6 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 def _run(options: argparse.Namespace) -> int:
     def run_job() -> Counter[str]:
         job = Protection(keys.chosen_weights(options), options.jpeg)
-        return batch_jobs.run(job, options.paths, Path(options.output), options.overwrite)
+        return batch.run(job, options.paths, Path(options.output), options.overwrite)
 
-    return batch_jobs.exit_status(run_job, options.output)
+    return batch.exit_status(run_job, options.output)

@@ -21,7 +21,7 @@ class MaLPTraining(keras.Model):
     reach the templates through every picture that carries them untouched, straight through
     harmless changes, as if such a picture were a sum of the template and something constant.
 
-    Compile without a loss, with `irl_keras.optimizers.AdamByPart` and factors for the parts
+    Compile without a loss, with `forensics_keras.optimizers.AdamByPart` and factors for the parts
     `template_layer`, `cnn`, `vit` and `classifier`.
 
     Args:

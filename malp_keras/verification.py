@@ -7,7 +7,7 @@ its folders) there are
 * `OUT/overlay/a/b.jpg`: the map as a heat map over the picture;
 * a line in `OUT/report.jsonl` with the verdict.
 
-How outputs are named and kept: `irl_keras.batch_jobs`. In Python: `verify`.
+How outputs are named and kept: `forensics_keras.batch`. In Python: `verify`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from irl_keras import batch_jobs, metrics, reports
-from irl_keras.localizers import check_picture
+from forensics_keras import batch, metrics
+from forensics_keras.figures import write_map, write_overlay
+from forensics_keras.localizer import check_picture
 from malp_keras import keys
 from malp_keras.malp import MaLP
 
@@ -145,7 +146,7 @@ def judge(score: float, cosine: float, score_threshold: float, cosine_threshold:
 # --- the command ------------------------------------------------------------------------------
 
 
-class Verifying(batch_jobs.BatchJob):
+class Verifying(batch.BatchJob):
     """Writes maps, overlays and verdicts.
 
     Args:
@@ -168,10 +169,10 @@ class Verifying(batch_jobs.BatchJob):
         self.model = self.weights.load()
 
     def process(self, path: str, files: Mapping[str, Path], replace: bool) -> dict[str, object]:
-        image, sha256 = batch_jobs.read_picture(path)
+        image, sha256 = batch.read_picture(path)
         found = verify(self.model, image, self.calibration)
-        reports.write_map(files["map"], found.map)
-        reports.write_overlay(files["overlay"], image, found.map)
+        write_map(files["map"], found.map)
+        write_overlay(files["overlay"], image, found.map)
         return {
             "width": image.shape[1],
             "height": image.shape[0],
@@ -204,13 +205,13 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         description="Writes a verdict, a fakeness map and a heat map for each picture.",
     )
     parser.set_defaults(run=_run)
-    batch_jobs.add_arguments(parser)
+    batch.add_arguments(parser)
     keys.add_arguments(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
     def run_job() -> Counter[str]:
         job = Verifying(keys.chosen_weights(options))
-        return batch_jobs.run(job, options.paths, Path(options.output), options.overwrite)
+        return batch.run(job, options.paths, Path(options.output), options.overwrite)
 
-    return batch_jobs.exit_status(run_job, options.output)
+    return batch.exit_status(run_job, options.output)

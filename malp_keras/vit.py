@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from irl_keras.layers import DepthToSpace
+from forensics_keras.layers import DepthToSpace
 from malp_keras.layers import PositionEmbedding
 from malp_keras.layers.template_layer import HALF_RANGE
 

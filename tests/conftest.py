@@ -7,8 +7,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is im
 import numpy as np
 import pytest
 
-from datasets.sources import bundled_photographs
-from irl_keras.images import read_image
+from datasets.photographs.sources import bundled_photographs
+from forensics_keras.images import read_image
 
 
 @pytest.fixture

@@ -1,16 +1,21 @@
 """The libraries stay free of backends: they never name TensorFlow, and they work on JAX."""
 
 import ast
-import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.jax import needs_jax, run_on_jax
+
 ROOT = Path(__file__).resolve().parent.parent
-LIBRARIES = ("irl_keras", "malp_keras")
+LIBRARIES = ("forensics_keras", "irl_keras", "malp_keras")
+
+JAX_FILES = (
+    "irl_keras/test_layers",
+    "irl_keras/test_irl_net",
+    "irl_keras/test_losses",
+    "malp_keras/test_losses",
+)
 
 # JAX compiles the whole network anew for each picture size, and longer for a training step.
 TOO_SLOW_ON_JAX = (
@@ -21,18 +26,6 @@ TOO_SLOW_ON_JAX = (
     "half_precision_trains",
     "memory",
 )
-
-needs_jax = pytest.mark.skipif(
-    importlib.util.find_spec("jax") is None, reason="JAX is not installed"
-)
-
-
-def run_on_jax(*arguments):
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    # Compiling takes nearly all of the time, and the code runs once.
-    environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
 
 
 def imported_packages(source):
@@ -63,7 +56,7 @@ def test_importing_on_jax_does_not_import_tensorflow():
 @needs_jax
 @pytest.mark.slow
 def test_layers_network_and_losses_on_jax():
-    files = [f"tests/test_{name}.py" for name in ("layers", "irl_net", "losses", "malp_losses")]
+    files = [f"tests/{name}.py" for name in JAX_FILES]
     chosen = " and ".join(f"not {name}" for name in TOO_SLOW_ON_JAX)
     result = run_on_jax("-m", "pytest", "-p", "no:cacheprovider", *files, "-k", chosen)
     assert result.returncode == 0, result.stdout[-8000:]

@@ -6,8 +6,8 @@ Yu et al., "Generative Image Inpainting with Contextual Attention", CVPR 2018, a
 import keras
 from keras import ops
 
-from datasets.inpainting.input_gradient import input_gradient
-from datasets.inpainting.training import InpainterTraining, composite, frozen
+from datasets.gan.input_gradient import input_gradient
+from datasets.gan.training import InpainterTraining, composite, frozen
 from datasets.inpainting.two_stage import two_stage_generator
 
 _COARSE_WEIGHT = 1.2
@@ -108,7 +108,7 @@ class CATraining(InpainterTraining):
     ```python
     training = CATraining(ca_generator(16), ca_critic(32))
     rates = {"critic": 4.0}
-    training.compile(irl_keras.optimizers.AdamByPart(1e-4, factors=rates, beta_1=0.5, beta_2=0.9))
+    training.compile(forensics_keras.optimizers.AdamByPart(1e-4, factors=rates, beta_1=0.5, beta_2=0.9))
     training.fit(pictures_and_masks)
     ```
     """

@@ -10,16 +10,15 @@ Learning", 2019, arXiv:1901.00212. Numbers that the paper leaves out are those o
 import keras
 from keras import ops
 
+from datasets.gan.layers import SpectralConv2D, SpectralConv2DTranspose
+from datasets.gan.training import InpainterTraining, composite, frozen
 from datasets.inpainting.feature_network import content_loss, feature_network, style_loss
 from datasets.inpainting.layers import (
     CannyEdges,
     ReflectionPadding2D,
     SmoothFill,
-    SpectralConv2D,
-    SpectralConv2DTranspose,
 )
-from datasets.inpainting.training import InpainterTraining, composite, frozen
-from irl_keras.layers import CropLike, PadToMultiple
+from forensics_keras.layers import CropLike, PadToMultiple
 
 _STRIDE = 4
 _RESIDUAL_BLOCKS = 8

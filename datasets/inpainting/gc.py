@@ -6,13 +6,9 @@ Yu et al., "Free-Form Image Inpainting with Gated Convolution", ICCV 2019, arXiv
 import keras
 from keras import ops
 
-from datasets.inpainting.layers import GatedConv2D, SpectralConv2D
-from datasets.inpainting.training import (
-    InpainterTraining,
-    composite,
-    frozen,
-    hinge_critic_loss,
-)
+from datasets.gan.layers import SpectralConv2D
+from datasets.gan.training import InpainterTraining, composite, frozen, hinge_critic_loss
+from datasets.inpainting.layers import GatedConv2D
 from datasets.inpainting.two_stage import two_stage_generator
 
 

@@ -11,7 +11,7 @@ from datasets.inpainting.ca import ca_generator
 from datasets.inpainting.ec import ec_generator
 from datasets.inpainting.gc import gc_generator
 from datasets.inpainting.resynthesis import autoencoder
-from irl_keras.presets import PresetStore
+from forensics_keras.presets import PresetStore
 
 ON_JAX = keras.backend.backend() == "jax"
 

@@ -8,10 +8,10 @@ teaches a localizer traces of networks rather than the habits of one inpainter.
 import keras
 from keras import ops
 
+from datasets.gan.layers import SpectralConv2D
+from datasets.gan.training import InpainterTraining, frozen, hinge_critic_loss
 from datasets.inpainting.feature_network import content_loss, feature_network, style_loss
-from datasets.inpainting.layers import SpectralConv2D
-from datasets.inpainting.training import InpainterTraining, frozen, hinge_critic_loss
-from irl_keras.layers import CropLike, DepthToSpace, PadToMultiple
+from forensics_keras.layers import CropLike, DepthToSpace, PadToMultiple
 
 UPSAMPLINGS = ("nearest", "bilinear", "transposed", "pixel_shuffle")
 NORMS = (None, "batch", "instance")

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from datasets.inpainting.layers import ContextualAttention, SmoothFill
-from irl_keras.layers import CropLike, PadToMultiple
+from forensics_keras.layers import CropLike, PadToMultiple
 
 # The plan of both papers' programs. Each layer: filters in units of the width, side of the
 # kernel, stride, dilation.

@@ -23,8 +23,8 @@ import numpy as np
 
 from datasets.manipulations.base import Manipulated, Manipulation
 from datasets.pairs import files_by_name
-from datasets.sources import find_pictures, list_photographs
-from irl_keras.images import read_image, read_mask
+from datasets.photographs.sources import find_pictures, list_photographs
+from forensics_keras.images import read_image, read_mask
 
 Run = Callable[[np.ndarray], np.ndarray]
 """A network: float32 pictures (N, H, W, 3) in, float32 pictures of the same shape out."""

@@ -13,12 +13,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from datasets.inpainting.input_gradient import input_gradient
-from datasets.inpainting.layers import SpectralConv2D
-from datasets.inpainting.training import InpainterTraining, frozen, hinge_critic_loss
+from datasets.gan.input_gradient import input_gradient
+from datasets.gan.layers import SpectralConv2D
+from datasets.gan.training import InpainterTraining, frozen, hinge_critic_loss
 from datasets.manipulations.base import Manipulated, Manipulation
 from datasets.manipulations.layers import ConcatenateVector, SelectiveTransferUnit
-from irl_keras.presets import PresetStore
+from forensics_keras.presets import PresetStore
 
 LEVELS = 5
 """Halvings of the encoder and of the critic."""
@@ -194,7 +194,7 @@ class STGANTraining(InpainterTraining):
     Example:
     ```python
     training = STGANTraining(stgan_generator(16), stgan_critic(32, spectral=True), "hinge")
-    training.compile(irl_keras.optimizers.AdamByPart(2e-4, {"critic": 2.0}, beta_1=0.5))
+    training.compile(forensics_keras.optimizers.AdamByPart(2e-4, {"critic": 2.0}, beta_1=0.5))
     training.fit(pictures_and_labels)
     ```
     """

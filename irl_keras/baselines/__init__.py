@@ -1,6 +1,6 @@
 """The rivals in IRL-Net's tables, LDICN and MVSS-Net, with their parts and losses."""
 
-from irl_keras.baselines.bilinear_upsampling import BilinearUpsampling
+from forensics_keras.layers.bilinear_upsampling import BilinearUpsampling
 from irl_keras.baselines.channel_attention import ChannelAttention
 from irl_keras.baselines.edge_residual_block import EdgeResidualBlock
 from irl_keras.baselines.initializers import Bilinear, HighPass

@@ -2,9 +2,9 @@
 
 import keras
 
+from forensics_keras.layers import CropLike, PadToMultiple
 from irl_keras.baselines.initializers import Bilinear, HighPass
 from irl_keras.baselines.residual_stages import norm_relu, preactivation_bottleneck, scaled
-from irl_keras.layers import CropLike, PadToMultiple
 
 # Base depth of each block; every block has two units, the second of stride 2.
 BLOCKS = (32, 64, 128, 256)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from irl_keras.layers import PadToMultiple
+from forensics_keras.layers import PadToMultiple
 from irl_keras.losses import DiceLoss
 
 EDGE_STRIDE = 4

@@ -3,13 +3,14 @@
 import keras
 from keras import ops
 
-from irl_keras.baselines.bilinear_upsampling import BilinearUpsampling
+from forensics_keras.layers import CropLike, PadToMultiple
+from forensics_keras.layers.bilinear_upsampling import BilinearUpsampling
 from irl_keras.baselines.channel_attention import ChannelAttention
 from irl_keras.baselines.edge_residual_block import EdgeResidualBlock
 from irl_keras.baselines.losses import EDGE_STRIDE
 from irl_keras.baselines.residual_stages import bottleneck, conv_norm, scaled
 from irl_keras.baselines.sobel_gate import SobelGate
-from irl_keras.layers import BayarConv2D, CropLike, EncoderQueryAttention, PadToMultiple
+from irl_keras.layers import BayarConv2D, EncoderQueryAttention
 
 # Filters of ResNet's stages, and the stride of the first unit of each. The last stage is dilated
 # instead of strided (by 1, 2 and 4), so that the end is at a sixteenth of the size.

@@ -1,11 +1,11 @@
 """The parts of IRL-Net as Keras layers, one file each, in the order of the paper."""
 
+from forensics_keras.layers.crop_like import CropLike
+from forensics_keras.layers.depth_to_space import DepthToSpace
+from forensics_keras.layers.pad_to_multiple import PadToMultiple
 from irl_keras.layers.bayar_conv2d import BayarConstraint, BayarConv2D
-from irl_keras.layers.crop_like import CropLike
-from irl_keras.layers.depth_to_space import DepthToSpace
 from irl_keras.layers.encoder_query_attention import EncoderQueryAttention
 from irl_keras.layers.multi_scale_conv import MultiScaleConv
-from irl_keras.layers.pad_to_multiple import PadToMultiple
 from irl_keras.layers.residual_block import ResidualBlock
 from irl_keras.layers.se_block import SEBlock
 

@@ -5,7 +5,6 @@ from datasets.inpainting.layers.contextual_attention import ContextualAttention
 from datasets.inpainting.layers.gated_conv2d import GatedConv2D
 from datasets.inpainting.layers.reflection_padding2d import ReflectionPadding2D
 from datasets.inpainting.layers.smooth_fill import SmoothFill
-from datasets.inpainting.layers.spectral_conv2d import SpectralConv2D, SpectralConv2DTranspose
 
 __all__ = [
     "CannyEdges",
@@ -13,6 +12,4 @@ __all__ = [
     "GatedConv2D",
     "ReflectionPadding2D",
     "SmoothFill",
-    "SpectralConv2D",
-    "SpectralConv2DTranspose",
 ]

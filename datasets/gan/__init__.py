@@ -1,0 +1,1 @@
+"""What inpainters and STGAN share in adversarial training."""

@@ -1,0 +1,1 @@
+"""Untouched photographs: where they come from, their parts, and selections of them."""

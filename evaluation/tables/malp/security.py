@@ -1,0 +1,235 @@
+"""What an attacker learns from protected pictures, and what that is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import SimpleNamespace
+
+import cv2
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from datasets.forging import crop, random_window
+from evaluation.measuring_malp import (
+    MANIPULATED,
+    UNPROTECTED,
+    VERDICTS,
+    Conditions,
+    Photograph,
+    Proactive,
+    Source,
+    central_square,
+    cosine,
+    one_a_picture,
+    picture_seed,
+)
+from forensics_keras import metrics
+from malp_keras import keys, protection
+from malp_keras.layers import TemplateLayer
+from malp_keras.layers.template_layer import HALF_RANGE
+
+SET_SIZES = (1, 3, 10)
+PICTURES = (10, 100, 1000)
+_SIGMA = 2.0
+
+
+class Averaging:
+    """An attacker's estimate of a template: the mean of what is fine-grained in many pictures.
+
+    Of each picture its Gaussian blur (sigma 2 pixels) is subtracted; where the rest has a large
+    local variance, it is the picture's own texture and counts less. A set of several templates
+    gives the mean of them.
+
+    Args:
+        size: Side of the pictures in pixels.
+    """
+
+    def __init__(self, size: int):
+        self._sum = np.zeros((size, size))
+        self._weights = np.zeros((size, size))
+
+    def add(self, picture: np.ndarray) -> None:
+        """Takes a protected picture, uint8 (size, size, 3), into account."""
+        gray = picture.mean(axis=2, dtype=np.float32)
+        residual = gray - cv2.GaussianBlur(gray, (0, 0), _SIGMA)
+        weight = 1 / (cv2.GaussianBlur(residual**2, (0, 0), _SIGMA) + 1)
+        self._sum += weight * residual
+        self._weights += weight
+
+    def estimate(self) -> np.ndarray:
+        """The estimate so far, in levels; float64 (size, size) without mean."""
+        mean = self._sum / self._weights
+        return mean - mean.mean()
+
+
+def random_windows(
+    sources: Sequence[Source], size: int, count: int, seed: int
+) -> Iterator[np.ndarray]:
+    """Squares of photographs: the whole ones first, then random windows of the same.
+
+    Args:
+        sources: Of photographs at their own size; those that cannot be read are left out.
+        size: Side of the squares in pixels.
+        count: How many.
+        seed: Of the windows.
+
+    Yields:
+        uint8 (size, size, 3).
+
+    Raises:
+        ValueError: If no photograph can be read.
+    """
+    made = 0
+    for turn in range(count):
+        before = made
+        for name, read in sources:
+            try:
+                photograph = read()
+            except (OSError, ValueError):
+                continue
+            if turn == 0:
+                yield central_square(photograph, size)
+            else:
+                rng = np.random.default_rng([picture_seed(name, seed), turn])
+                yield crop(photograph, random_window(photograph, size, 0.5, rng), size)
+            made += 1
+            if made == count:
+                return
+        if made == before:
+            raise ValueError("none of the photographs can be read")
+
+
+def template_set(layer: TemplateLayer, count: int, seed: int) -> TemplateLayer:
+    """A set of templates like those of a model.
+
+    The first are the model's own; where it has too few, the others are as `malp_keras.keys` makes
+    them for private keys, as if trained apart.
+
+    Args:
+        layer: Of the model.
+        count: Number of templates.
+        seed: Of the further templates.
+    """
+    own = keras.ops.convert_to_numpy(layer.templates)[:count]
+    made = TemplateLayer(count, layer.size, layer.strength, layer.normalize)
+    made.templates.assign(np.resize(own, (count, *own.shape[1:])))
+    keys.renew_templates(SimpleNamespace(template_layer=made), seed)
+    further = keras.ops.convert_to_numpy(made.templates)[len(own) :]
+    made.templates.assign(np.concatenate([own, further]))
+    return made
+
+
+def averaging_attack(
+    layer: TemplateLayer, sources: Sequence[Source], size: int, counts: Sequence[int], seed: int
+) -> tuple[list[dict], dict[int, np.ndarray]]:
+    """Estimates the templates of sets of several sizes from growing numbers of pictures.
+
+    Args:
+        layer: Of the model.
+        sources: Photographs at their own size.
+        size: Side of the protected pictures.
+        counts: Numbers of protected pictures, rising.
+        seed: Of templates and windows.
+
+    Returns:
+        Rows of a table, and the estimates for a set of one template by number of pictures.
+    """
+    layers = {n: template_set(layer, n, seed) for n in SET_SIZES}
+    true = {n: keras.ops.convert_to_numpy(one.at_size(size, size)) for n, one in layers.items()}
+    attacks = {n: Averaging(size) for n in SET_SIZES}
+    rows = {n: {"set size": n} for n in SET_SIZES}
+    estimates = {}
+    pictures = random_windows(sources, size, counts[-1], seed)
+    rng = np.random.default_rng(seed)
+    for number, picture in enumerate(tqdm(pictures, total=counts[-1], disable=None), start=1):
+        for n, attack in attacks.items():
+            index = np.array([rng.integers(n)], np.int32)
+            protected = keras.ops.convert_to_numpy(layers[n](picture[None], index))[0]
+            attack.add(protected.astype(np.uint8))
+            if number in counts:
+                found = attack.estimate()
+                agreement = max(cosine(found, one - one.mean()) for one in true[n])
+                rows[n][f"N = {number}"] = f"{agreement:.3f}"
+                if n == 1:
+                    estimates[number] = found
+    return list(rows.values()), estimates
+
+
+def forgeries(
+    photograph: Photograph,
+    method: Proactive,
+    conditions: Conditions,
+    estimates: Mapping[int, np.ndarray],
+) -> Iterator[tuple[str, str, np.ndarray, np.ndarray | None]]:
+    """What an attacker makes of a photograph whose owner protects it.
+
+    Args:
+        photograph: Of the model's size.
+        method: The owner's.
+        conditions: Its manipulations.
+        estimates: Of the template, by number of pictures.
+
+    Yields:
+        What was done, the right verdict, the picture, and the exact mask of the manipulation.
+    """
+    index = protection.template_index(method.model, photograph.image)
+    size = photograph.image.shape[0]
+    layer = method.model.template_layer
+    true = HALF_RANGE * layer.strength * np.asarray(layer.at_size(size, size))[index]
+    strength = np.std(true)
+    stolen = {"the stolen template": true}
+    for number, estimate in estimates.items():
+        scaled = estimate * (strength / max(np.std(estimate), 1e-9))
+        stolen[f"the estimate from {number}"] = scaled
+    yield "photograph", UNPROTECTED, photograph.image, None
+    for name, template in stolen.items():
+        yield f"photograph + {name}", UNPROTECTED, _added(photograph.image, template), None
+    protected = method.protect(photograph.image)
+    for manipulation in conditions.manipulations:
+        [result] = manipulation(protected[None], [photograph.seed])
+        yield "manipulated", MANIPULATED, result.image, result.mask
+        for name, template in stolen.items():
+            picture = _added(result.image, template)
+            yield f"manipulated + {name}", MANIPULATED, picture, result.mask
+
+
+def _added(picture: np.ndarray, template: np.ndarray) -> np.ndarray:
+    sum_ = picture + np.asarray(template, np.float32)[..., None]
+    return np.rint(np.clip(sum_, 0, 255)).astype(np.uint8)
+
+
+def forgery_records(
+    sources: Sequence[Source],
+    method: Proactive,
+    conditions: Conditions,
+    estimates: Mapping[int, np.ndarray],
+    seed: int,
+) -> list[dict]:
+    """What a method says of an attacker's pictures: one record each, for `summary`."""
+    records = []
+    for name, read in tqdm(sources, unit="picture", disable=None):
+        photograph = Photograph(name, read(), picture_seed(name, seed))
+        for attack, truth, picture, mask in forgeries(photograph, method, conditions, estimates):
+            finding = method.inspect(picture)
+            verdict, limit = method.verdict(finding), method.thresholds.map
+            scores = {"cosine": finding.cosine}
+            scores |= {one: float(verdict == one) for one in VERDICTS}
+            known = mask is not None and mask.any()
+            found = metrics.localization_scores(finding.map, mask, limit)["F1"] if known else np.nan
+            scores["F1"] = float(found)
+            records.append({"picture": name, "attack": attack, "truth": truth, "scores": scores})
+    return records
+
+
+FORGERY_MEASURES = {
+    "cosine": "template's cosine",
+    **{verdict: verdict for verdict in VERDICTS},
+    "F1": "F1",
+}
+
+
+def summary(records: Sequence[dict], seed: int) -> list[dict]:
+    """Groups of forgeries, for `irl_keras.reports.summary_rows`."""
+    by = ("attack", "truth")
+    return metrics.summarize_groups(one_a_picture(records, by), by, seed)

@@ -1,0 +1,33 @@
+"""Commands over many pictures: files and folders in, files and a report out, able to go on.
+
+A `BatchJob` says what is made of one picture; `run` finds the pictures, names the outputs, keeps
+`OUT/report.jsonl`, and sees to it that
+
+* a command that was interrupted goes on where it stopped;
+* outputs of another picture or other settings are never passed off as current nor replaced unless
+  asked, and an input is never replaced at all;
+* a bad input is one line on stderr and in the report, has no outputs, and the others go on.
+
+Of inputs that would share a name the first one gets it, the next ones `a/b.jpg`, `a/b.jpg-2` and so
+on in place of `a/b`; names that an earlier run gave are kept, because the report remembers which
+input, by absolute path, has which outputs.
+"""
+
+from forensics_keras.batch.command import add_arguments, exit_status
+from forensics_keras.batch.inputs import Source, assign_names, find_sources, output_files
+from forensics_keras.batch.job import BatchJob
+from forensics_keras.batch.report import Report
+from forensics_keras.batch.run import read_picture, run
+
+__all__ = [
+    "BatchJob",
+    "Report",
+    "Source",
+    "add_arguments",
+    "assign_names",
+    "exit_status",
+    "find_sources",
+    "output_files",
+    "read_picture",
+    "run",
+]

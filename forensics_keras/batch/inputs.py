@@ -1,0 +1,128 @@
+"""The inputs of a command over many pictures, and the names of their outputs."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import unicodedata
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from forensics_keras import images
+
+
+class Source(NamedTuple):
+    """An input.
+
+    Attributes:
+        path: Absolute path; identifies the input in the report.
+        name: Path below the given folder, or the file's name, with "/" and with its ending.
+        problem: Why there is nothing to read, or None.
+    """
+
+    path: str
+    name: str
+    problem: str | None = None
+
+
+def find_sources(paths: Iterable[str], out: Path, outputs: Mapping[str, str]) -> list[Source]:
+    """Lists the inputs: files as they are given, the pictures of folders in sorted order.
+
+    Links to folders are not followed; the output folder is left out. What is given twice is listed
+    once. Missing paths, unreadable folders and folders without pictures are listed with their
+    problem.
+
+    Args:
+        paths: Files and folders.
+        out: Output folder.
+        outputs: Patterns of the outputs in it, see `BatchJob`.
+
+    Returns:
+        The inputs in order.
+    """
+    sources: dict[str, Source] = {}
+    folders = [pattern.split("{}")[0] for pattern in outputs.values()]
+    written = {os.path.realpath(out / folder) for folder in folders}
+    for path in paths:
+        if not path or not os.path.isdir(path):
+            found = [_single(path)]
+        elif os.path.realpath(path) in written:
+            problem = "is where the outputs go; give another output folder"
+            found = [Source(os.path.abspath(path), path, problem)]
+        else:
+            found = _walk(path, {*written, os.path.realpath(out)})
+        for source in found:
+            sources.setdefault(source.path, source)
+    return list(sources.values())
+
+
+def _single(path: str) -> Source:
+    if not path or not os.path.lexists(path):
+        return Source(os.path.abspath(path) if path else "", path, "no such file; check the path")
+    return Source(os.path.abspath(path), os.path.basename(path))
+
+
+def _walk(folder: str, left_out: set[str]) -> list[Source]:
+    root = os.path.abspath(folder)
+    found = []
+
+    def unreadable(error: OSError) -> None:
+        problem = f"cannot be listed ({error.strerror}); change its permissions"
+        found.append(Source(error.filename, os.path.relpath(error.filename, root), problem))
+
+    for parent, folders, files in os.walk(root, onerror=unreadable):
+        folders[:] = [
+            name for name in folders if os.path.realpath(os.path.join(parent, name)) not in left_out
+        ]
+        for name in files:
+            if name.lower().endswith(images.PICTURE_SUFFIXES):
+                path = os.path.join(parent, name)
+                found.append(Source(path, Path(path).relative_to(root).as_posix()))
+    if not found:
+        endings = ", ".join(suffix[1:] for suffix in images.PICTURE_SUFFIXES)
+        return [Source(root, folder, f"has no pictures ({endings}); give another folder")]
+    return sorted(found, key=lambda source: source.name.split("/"))
+
+
+def assign_names(sources: Iterable[Source], taken: Mapping[str, str]) -> dict[str, str]:
+    """Gives each input a name for its outputs that no other input has.
+
+    Names that differ only in letter case or in Unicode form count as the same, because file
+    systems exist for which they are.
+
+    Args:
+        sources: The inputs.
+        taken: Names given earlier, by the input's path.
+
+    Returns:
+        Names with "/" and without ending, by the input's path.
+    """
+    used = {_folded(name) for name in taken.values()}
+    names = {}
+    for source in sources:
+        if source.path in taken:
+            names[source.path] = taken[source.path]
+            continue
+        *folders, last = source.name.split("/")
+        # A folder "b.png" would be in the way of the output "b.png" of a picture "b.jpg".
+        folders = [
+            f"{name}_" if name.lower().endswith((".png", ".jpg", ".jsonl")) else name
+            for name in folders
+        ]
+        full = "/".join([*folders, last])
+        bare = "/".join([*folders, os.path.splitext(last)[0]])
+        candidates = itertools.chain([bare, full], (f"{full}-{i}" for i in itertools.count(2)))
+        name = next(name for name in candidates if _folded(name) not in used)
+        used.add(_folded(name))
+        names[source.path] = name
+    return names
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def output_files(name: str, outputs: Mapping[str, str]) -> dict[str, str]:
+    """Paths of the outputs of a name, relative to the output folder, by kind."""
+    return {kind: pattern.format(name) for kind, pattern in outputs.items()}

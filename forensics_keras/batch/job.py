@@ -1,0 +1,64 @@
+"""What a command makes of each picture."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+class BatchJob(abc.ABC):
+    """What a command makes of each picture.
+
+    Attributes:
+        outputs: For each kind of output the pattern of its path below the output folder, in which
+            `{}` stands for the name, for example `{"mask": "mask/{}.png"}`.
+        identity: Fields of each report line that say what made the outputs: `preset` and all on
+            which the outputs depend besides the picture, which must be `preset_sha256` at least.
+        fields: Names of further fields that `outcome` and `message` need.
+        among_others: Whether other people's files may lie where the outputs go. Those are not
+            removed when an input fails, and it is `process` that must not replace them.
+    """
+
+    outputs: Mapping[str, str]
+    identity: Mapping[str, object]
+    fields: Sequence[str] = ()
+    among_others: bool = False
+
+    @abc.abstractmethod
+    def load(self) -> None:
+        """Loads what `process` needs; called only if there is something to do.
+
+        Raises:
+            ValueError: It is damaged or does not exist.
+            OSError: It cannot be read.
+        """
+
+    @abc.abstractmethod
+    def process(self, path: str, files: Mapping[str, Path], replace: bool) -> dict[str, object]:
+        """Makes the outputs of a picture.
+
+        Args:
+            path: The picture.
+            files: Where to write each of `outputs`.
+            replace: Whether the outputs' paths belong to this input, or may be taken from others.
+
+        Returns:
+            Fields of the report line, `sha256` of the picture's file at least.
+
+        Raises:
+            ValueError: The picture is bad.
+            OSError: It cannot be read, or an output cannot be written.
+        """
+
+    @abc.abstractmethod
+    def outcome(self, line: Mapping[str, object]) -> str:
+        """Under what the summary counts an input, given its report line."""
+
+    @abc.abstractmethod
+    def describe(self, line: Mapping[str, object]) -> str:
+        """Says what made the outputs of a report line, from its fields of `identity`."""
+
+    def message(self, line: Mapping[str, object]) -> str | None:
+        """What stdout says of an input that is done, or None; given its report line."""
+        return None

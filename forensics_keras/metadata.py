@@ -1,0 +1,113 @@
+"""What a picture file says besides its pixels: EXIF, XMP, ICC profile, orientation."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from PIL import Image
+from PIL.ExifTags import IFD
+
+_ORIENTATION = 0x0112  # the EXIF tag
+
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+_STRUCTURE = {
+    *range(254, 270),  # sizes, compression, colour space
+    *(273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325),  # strips, tiles, palette
+    *range(330, 348),  # further pictures in the file, samples, JPEG tables
+    *range(512, 522),
+    *range(529, 533),
+    *(700, 34377, 34675, 37724),  # XMP, Photoshop's data with its thumbnail, ICC profile
+} - {269}
+"""Tags of TIFF's first directory that describe its pixels, which in EXIF would be wrong."""
+
+
+_EXIF_SIZE = (0xA002, 0xA003)
+
+
+_XMP_ORIENTATION = re.compile(
+    rb'\s*tiff:Orientation="[0-9]"|<tiff:Orientation>[0-9]</tiff:Orientation>'
+)
+
+
+class Metadata(NamedTuple):
+    """What a picture file says besides the pixels; empty bytes for what it does not have.
+
+    Attributes:
+        exif: EXIF block, as for an upright picture: without the orientation, the size and the
+            thumbnail, which would show the picture before a change.
+        icc_profile: ICC profile, if it is one of RGB colours.
+        xmp: XMP packet without the orientation.
+        conversions: What reading changed or left out, in words.
+    """
+
+    exif: bytes = b""
+    icc_profile: bytes = b""
+    xmp: bytes = b""
+    conversions: tuple[str, ...] = ()
+
+
+def turn(image: Image.Image) -> Image.Transpose | None:
+    """What makes a picture upright."""
+    try:
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION))
+    except Exception:  # damaged metadata must not hide a sound picture
+        return None
+
+
+def read_metadata(image: Image.Image, is_cut: bool) -> Metadata:
+    conversions = _conversions(image, is_cut)
+    try:
+        exif = _exif_of_upright(image)
+    except Exception:  # damaged metadata must not hide a sound picture
+        exif = b""
+        conversions.append("EXIF left out, for it is damaged")
+    profile = image.info.get("icc_profile") or b""
+    if profile and profile[16:20] != b"RGB ":
+        profile = b""
+        conversions.append("ICC profile left out, for it is not one of RGB colours")
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    xmp = _XMP_ORIENTATION.sub(b"", xmp.encode() if isinstance(xmp, str) else xmp)
+    return Metadata(exif, profile, xmp, tuple(conversions))
+
+
+def _conversions(image: Image.Image, is_cut: bool) -> list[str]:
+    """What becomes of a picture on its way to 8-bit RGB, as the top of this module says."""
+    is_grey = image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
+    found = []
+    if is_cut or image.mode.startswith("I"):
+        found.append("16 bits reduced to 8")
+    if image.mode == "F":
+        found.append("floating point reduced to 8 bits")
+    if image.mode == "P":
+        found.append("palette replaced by its colours")
+    elif image.mode not in ("RGB", "RGBA", "RGBa", "RGBX"):
+        found.append(f"{'greyscale' if is_grey else image.mode} stored as RGB")
+    if image.has_transparency_data:
+        found.append("transparency left out")
+    if turn(image) is not None:
+        found.append("turned upright")
+    if getattr(image, "n_frames", 1) > 1:
+        found.append(f"first of {image.n_frames} pictures taken")
+    return found
+
+
+def _exif_of_upright(image: Image.Image) -> bytes:
+    exif = image.getexif()
+    for tag in [tag for tag in exif if tag in _STRUCTURE or tag == _ORIENTATION]:
+        del exif[tag]
+    if IFD.Exif in exif:
+        for tag in _EXIF_SIZE:
+            exif.get_ifd(IFD.Exif).pop(tag, None)
+    return exif.tobytes() if len(exif) else b""

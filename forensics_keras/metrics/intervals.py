@@ -1,0 +1,112 @@
+"""Means over pictures with bootstrap intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+
+def bootstrap_interval(
+    values: Sequence[float], seed: int, level: float = 0.95, resamples: int = 2000
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of a mean, the pictures being resampled with replacement.
+
+    The interval covers the choice of the pictures only, neither that of the training run nor that
+    of the data set, and is too narrow for a handful of pictures.
+
+    Args:
+        values: one value a picture; NaN values are left out.
+        seed: of the resampling; equal seeds give equal intervals.
+        level: coverage, between 0 and 1.
+        resamples: number of resampled means.
+
+    Returns:
+        (low, high); (NaN, NaN) when no value is left.
+
+    Raises:
+        ValueError: when the level is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, not {level}")
+    values = np.asarray(values, dtype=np.float64)
+    values = values[~np.isnan(values)]
+    if values.size == 0:
+        return float("nan"), float("nan")
+    random = np.random.default_rng(seed)
+    block = max(1, 2**20 // values.size)  # bounds the memory for large data sets
+    means = [
+        random.choice(values, size=(min(block, resamples - start), values.size)).mean(axis=1)
+        for start in range(0, resamples, block)
+    ]
+    low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def summarize(scores: Sequence[dict[str, float]], seed: int = 0) -> dict[str, dict[str, float]]:
+    """Averages per-picture measures over pictures, with 95 % bootstrap intervals.
+
+    Args:
+        scores: what `localization_scores` or `untouched_scores` gave, one a picture.
+        seed: of the bootstrap.
+
+    Returns:
+        For each measure `mean`, `low` and `high` of the interval, over the pictures where the
+        measure is defined (not NaN); NaN when there are none.
+
+    Raises:
+        ValueError: when there are no scores.
+    """
+    if not scores:
+        raise ValueError("no pictures to summarize")
+    summary = {}
+    for measure in scores[0]:
+        values = np.array([score[measure] for score in scores], dtype=np.float64)
+        defined = values[~np.isnan(values)]
+        low, high = bootstrap_interval(defined, seed)
+        mean = float(defined.mean()) if defined.size else float("nan")
+        summary[measure] = {"mean": mean, "low": low, "high": high}
+    return summary
+
+
+def summarize_groups(
+    records: Sequence[Mapping], by: Sequence[str], seed: int = 0
+) -> list[dict[str, object]]:
+    """Averages the measures of each group of pictures: one row of a table a group.
+
+    Args:
+        records: one a picture and condition: the fields of `by`, and `scores` as for `summarize`.
+        by: fields whose values make a group, for example method and degradation.
+        seed: of the bootstrap.
+
+    Returns:
+        For each group, in order of first appearance, the fields of `by`, the number of `pictures`
+        and the `scores` as `summarize` gives them. Nothing for no records.
+    """
+    groups = {}
+    for record in records:
+        key = tuple(record[field] for field in by)
+        groups.setdefault(key, []).append(record["scores"])
+    return [
+        {
+            **dict(zip(by, key, strict=True)),
+            "pictures": len(scores),
+            "scores": summarize(scores, seed),
+        }
+        for key, scores in groups.items()
+    ]
+
+
+def resampled(measure, names, positive, negative, seed: int, resamples: int) -> dict:
+    """Values of some measures of two samples, with 95 % bootstrap intervals."""
+    samples = [np.asarray(scores, np.float64) for scores in (positive, negative)]
+    random = np.random.default_rng(seed)
+    drawn = np.array(
+        [
+            measure(*(random.choice(scores, scores.size) for scores in samples))
+            for _ in range(resamples)
+        ]
+    )
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    values = zip(names, measure(*samples), low, high, strict=True)
+    return {name: {"mean": m, "low": float(a), "high": float(b)} for name, m, a, b in values}

@@ -1,0 +1,287 @@
+"""Trained weights with their model cards: what `from_preset` loads and `save_preset` makes.
+
+A preset is a folder of files, none of which can hold code:
+
+* `card.json`, the model card: what was trained, on what, how, how well, and for what use;
+* `weights.npz`, the model's weights by variable path, in float16, whose SHA-256 the card holds;
+  where it would be large, its bytes in several files, `weights.npz.01` and so on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from forensics_keras.files import write_atomically
+from forensics_keras.model_card import CARD_FIELDS
+from forensics_keras.records import write_json
+
+CARD_FILE, WEIGHTS_FILE = "card.json", "weights.npz"
+
+
+PART_BYTES = 14 * 2**20
+"""Most bytes of one file of weights: repositories and attachments refuse large files."""
+
+
+class PresetStore:
+    """The presets of one library, by name, and any others by folder.
+
+    Args:
+        root: folder with one folder a preset.
+        builders: for each architecture that a card may name, the function that builds it from the
+            card's arguments.
+
+    Example:
+        >>> store = PresetStore("weights", {"irl_net": irl_net})  # doctest: +SKIP
+        >>> model = store.load("irl_small")  # doctest: +SKIP
+    """
+
+    def __init__(self, root: str | os.PathLike, builders: Mapping[str, Callable[..., keras.Model]]):
+        self.root = Path(root)
+        self.builders = dict(builders)
+
+    def names(self) -> list[str]:
+        """Lists the names of the presets that the library ships, sorted."""
+        return sorted(path.parent.name for path in self.root.glob(f"*/{CARD_FILE}"))
+
+    def card(self, name_or_folder: str | os.PathLike) -> dict:
+        """Reads the model card of a preset.
+
+        Args:
+            name_or_folder: one of `names()`, or else a folder that `save_preset` wrote.
+
+        Returns:
+            The fields of `CARD_FIELDS`, and `sha256` (hexadecimal) and `bytes` of the weights.
+
+        Raises:
+            ValueError: when there is no such preset, or its card is damaged.
+        """
+        path = self._folder(name_or_folder) / CARD_FILE
+        try:
+            card = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{path}: not a model card: {error}") from error
+        missing = {*CARD_FIELDS, "sha256", "bytes"} - set(card if isinstance(card, dict) else ())
+        if missing:
+            raise ValueError(f"{path}: the model card lacks {', '.join(sorted(missing))}")
+        return card
+
+    def load(self, name_or_folder: str | os.PathLike) -> keras.Model:
+        """Builds the network of a preset and gives it the trained weights, in float32.
+
+        Constrained weights, such as the kernels of `BayarConv2D`, are projected again after the
+        rounding to float16, so that they satisfy their constraint exactly.
+
+        Args:
+            name_or_folder: one of `names()`, or else a folder that `save_preset` wrote.
+
+        Returns:
+            The model, not compiled.
+
+        Raises:
+            ValueError: when there is no such preset, when the weights file is not the one that
+                the card describes, or when it does not fit the network.
+            OSError: when the weights file is missing or cannot be read.
+        """
+        card = self.card(name_or_folder)
+        path = self._folder(name_or_folder) / WEIGHTS_FILE
+        data = b"".join(part.read_bytes() for part in weights_files(path.parent))
+        found = hashlib.sha256(data).hexdigest()
+        if found != card["sha256"]:
+            raise ValueError(
+                f"{path}: wrong or damaged weights: SHA-256 {found} ({len(data)} bytes), "
+                f"the model card says {card['sha256']} ({card['bytes']} bytes); "
+                "install the package or fetch the preset again"
+            )
+        model = self.build(card["architecture"], path.with_name(CARD_FILE))
+        assign_weights(model, data, path)
+        return model
+
+    def _folder(self, name_or_folder: str | os.PathLike) -> Path:
+        names = self.names()
+        folder = Path(name_or_folder)
+        if str(name_or_folder) in names:
+            return self.root / folder
+        if (folder / CARD_FILE).is_file():
+            return folder
+        raise ValueError(
+            f"{name_or_folder}: neither a preset ({', '.join(names) or 'none installed'}) "
+            f"nor a folder with {CARD_FILE}"
+        )
+
+    def build(self, architecture: Mapping[str, object], path: str | os.PathLike) -> keras.Model:
+        """Builds a network without its weights.
+
+        Args:
+            architecture: as in a model card: `name` and `arguments`.
+            path: of the file that names it, for error messages.
+
+        Returns:
+            The model, not compiled.
+
+        Raises:
+            ValueError: when there is no such architecture, or its arguments are wrong.
+        """
+        try:
+            builder = self.builders[architecture["name"]]
+            return builder(**architecture["arguments"])
+        except (KeyError, TypeError, ValueError) as error:
+            known = ", ".join(self.builders)
+            raise ValueError(
+                f"{path}: cannot build the architecture {architecture} "
+                f"(known: {known}): {type(error).__name__}: {error}"
+            ) from error
+
+
+def assign_weights(model: keras.Model, data: bytes, path: str | os.PathLike) -> None:
+    """Gives a model the weights that `encode_weights` encoded.
+
+    Args:
+        model: built as the encoded one was.
+        data: what `encode_weights` returned.
+        path: of the file that holds it, for error messages.
+
+    Raises:
+        ValueError: when the weights do not fit the model.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            weights = dict(arrays)
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: not a weights file: {error}") from error
+    variables = _weights_by_path(model)
+    missing, unknown = set(variables) - set(weights), set(weights) - set(variables)
+    if missing or unknown:
+        raise ValueError(
+            f"{path}: does not fit {model.name}: "
+            f"missing {sorted(missing) or 'none'}, unknown {sorted(unknown) or 'none'}"
+        )
+    for name, variable in variables.items():
+        value = weights[name]
+        if value.shape != tuple(variable.shape) or value.dtype.kind != "f":
+            raise ValueError(
+                f"{path}: {name} is {value.dtype} of shape {value.shape}, "
+                f"{model.name} needs floats of shape {tuple(variable.shape)}"
+            )
+    for name, variable in variables.items():
+        variable.assign(weights[name])
+        if variable.constraint is not None:
+            variable.assign(variable.constraint(keras.ops.convert_to_tensor(variable)))
+
+
+def _weights_by_path(model: keras.Model) -> dict[str, keras.Variable]:
+    variables = {variable.path: variable for variable in model.weights}
+    if len(variables) != len(model.weights):
+        raise ValueError(f"{model.name}: two variables have the same path; name its layers apart")
+    return variables
+
+
+def save_preset(model: keras.Model, folder: str | os.PathLike, card: Mapping[str, object]) -> dict:
+    """Writes a model as a preset: equal weights give equal bytes, each file whole or not at all.
+
+    The weights are written first; whoever reads before the card follows is told of a wrong hash.
+
+    Args:
+        model: built by the function that `card["architecture"]` names, with its arguments.
+        folder: to write `card.json` and the weights into; made if missing.
+        card: the fields of `CARD_FIELDS`, and more if wanted; values that JSON can hold.
+            `architecture` is `{"name": ..., "arguments": {...}}`.
+
+    Returns:
+        The card as written, with `sha256` and `bytes` of the weights.
+
+    Raises:
+        ValueError: when a field is missing or empty, or a weight is too large for float16.
+        OSError: when a file cannot be written.
+
+    Example:
+        >>> save_preset(model, "irl_keras/weights/irl_small", card)  # doctest: +SKIP
+    """
+    empty = [field for field in CARD_FIELDS if card.get(field) in (None, "", [], {})]
+    if empty:
+        raise ValueError(f"{folder}: the model card needs {', '.join(empty)}")
+    architecture = card["architecture"]
+    if not isinstance(architecture, Mapping) or set(architecture) != {"name", "arguments"}:
+        raise ValueError(f"{folder}: architecture must have name and arguments: {architecture}")
+    data = encode_weights(model)
+    card = {**card, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    _write_weights(Path(folder), data)
+    write_json(Path(folder) / CARD_FILE, card)
+    return card
+
+
+def weights_files(folder: Path) -> list[Path]:
+    """Finds the files of a preset's weights, in the order of their bytes.
+
+    Args:
+        folder: Of the preset.
+
+    Returns:
+        One path, which exists or not, or the paths of several parts.
+    """
+    return sorted(folder.glob(f"{WEIGHTS_FILE}.[0-9][0-9]")) or [folder / WEIGHTS_FILE]
+
+
+def _write_weights(folder: Path, data: bytes) -> None:
+    """Writes the weights in one file or in parts, and removes files of earlier weights."""
+    parts = [data[start : start + PART_BYTES] for start in range(0, len(data), PART_BYTES)]
+    paths = [folder / WEIGHTS_FILE]
+    if len(parts) > 1:
+        paths = [folder / f"{WEIGHTS_FILE}.{number:02d}" for number in range(1, len(parts) + 1)]
+    for path, part in zip(paths, parts, strict=True):
+        write_atomically(path, part)
+    for earlier in {folder / WEIGHTS_FILE, *weights_files(folder)} - {*paths}:
+        earlier.unlink(missing_ok=True)
+
+
+def encode_weights(model: keras.Model) -> bytes:
+    """Encodes the weights of a model by variable path, in float16; equal weights, equal bytes.
+
+    Args:
+        model: any; its variables' paths must differ.
+
+    Returns:
+        The content of an `.npz` file.
+
+    Raises:
+        ValueError: when a weight is too large for float16, or two have the same path.
+    """
+    file = io.BytesIO()
+    variables = sorted(_weights_by_path(model).items())
+    np.savez(file, **{path: _half(path, variable) for path, variable in variables})
+    return file.getvalue()
+
+
+def _half(path: str, variable: keras.Variable) -> np.ndarray:
+    value = keras.ops.convert_to_numpy(variable)
+    with np.errstate(over="ignore"):
+        half = value.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise ValueError(f"{path}: has values that float16 cannot hold (not finite, or over 65504)")
+    return half
+
+
+def load_model_file(path: str | os.PathLike) -> keras.Model:
+    """Loads a model that Keras saved, such as a checkpoint of training, for prediction.
+
+    Args:
+        path: `.keras` file.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        ValueError: when the file is missing, damaged, or needs code that is not loaded.
+    """
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # Keras raises many kinds on damaged files
+        raise ValueError(f"{path}: not a model that Keras can load: {error}") from error

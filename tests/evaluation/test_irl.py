@@ -1,0 +1,217 @@
+"""The evaluation's command line, on forged photographs and on pair folders."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import evaluate
+from forensics_keras import metrics
+from forensics_keras.images import read_image, write_png
+from forensics_keras.localizer import Localizer
+from irl_keras import irl_net, presets
+
+ROOT = Path(__file__).parent.parent
+
+
+class Brightness(Localizer):
+    """Takes bright pixels for inpainted ones."""
+
+    name = "brightness"
+
+    def localize(self, image: np.ndarray) -> np.ndarray:
+        if min(image.shape[:2]) < 16:
+            raise ValueError("too small")
+        return image.mean(axis=2, dtype=np.float32) / 255
+
+
+@pytest.fixture
+def brightness(monkeypatch):
+    weights = {"name": "brightness", "sha256": "0" * 64}
+    monkeypatch.setattr(evaluate, "load_localizer", lambda options: (Brightness(), weights))
+
+
+@pytest.fixture
+def pair_folder(tmp_path) -> Path:
+    """Two forgeries whose inpainted part is white, two untouched pictures: one has a mask."""
+    folder = tmp_path / "pairs"
+    for name in ("a", "b", "empty_mask", "no_mask"):
+        mask = np.zeros((48, 40), np.uint8)
+        if name in ("a", "b"):
+            mask[8:24, 8:32] = 255
+        write_png(folder / "Tp" / f"{name}.png", np.repeat(mask[..., None], 3, axis=2))
+        if name != "no_mask":
+            write_png(folder / "Gt" / f"{name}.png", mask)
+    return folder
+
+
+def _run(out: Path, *arguments: str, code: int = 0) -> dict:
+    assert evaluate.main(["irl", "--out", str(out), *arguments]) == code
+    return json.loads((out / "metrics.json").read_text())
+
+
+def _means(summary: dict) -> dict:
+    return {measure: values["mean"] for measure, values in summary["scores"].items()}
+
+
+def test_command_line_on_the_bundled_photographs(tmp_path):
+    arguments = {"width": 0.125}
+    card = dict.fromkeys(presets.CARD_FIELDS, "for a test")
+    card["architecture"] = {"name": "irl_net", "arguments": arguments}
+    card = presets.save_preset(irl_net(**arguments), tmp_path / "preset", card)
+    command = [sys.executable, "evaluate.py", "irl", "--limit", "2", "--size", "64"]
+    command += ["--preset", tmp_path / "preset", "--out", tmp_path / "out"]
+    command += ["--degradations", "clean", "jpeg:75"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.split("\n")
+    assert lines[0] == "Forged pictures" and lines[2].split()[:4] == list(
+        ("method", "inpainter", "degradation", "pictures")
+    )
+    assert [lines[row].split()[:2] for row in (4, 6)] == [["all", "zero"], ["all", "one"]]
+    assert done.stdout.strip().endswith(f"Picture: {tmp_path / 'out' / 'grid.png'}")
+    results = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert results["weights"] == {"name": "for a test", "sha256": card["sha256"]}
+    conditions = [(row["inpainter"], row["degradation"]) for row in results["forged"][3:]]
+    assert conditions == [(i, d) for i in ("telea", "ns") for d in ("clean", "jpeg:75")]
+    assert [row["degradation"] for row in results["untouched"][3:]] == ["clean", "jpeg:75"]
+    assert all(row["pictures"] == 2 for row in results["forged"] + results["untouched"])
+    assert read_image(tmp_path / "out" / "grid.png").shape[1] == 5 * (256 + 8) + 8
+    assert sorted(os.listdir(tmp_path / "out")) == ["grid.png", "metrics.json", "tables.md"]
+
+
+def test_same_seed_same_results_and_other_seed_other_forgeries(tmp_path, brightness):
+    arguments = ["--limit", "2", "--size", "32", "--degradations", "noise:20"]
+    first = _run(tmp_path / "1", *arguments)
+    assert _run(tmp_path / "2", *arguments) == first
+    assert (tmp_path / "1" / "grid.png").read_bytes() == (tmp_path / "2" / "grid.png").read_bytes()
+    assert _run(tmp_path / "3", *arguments, "--seed", "1")["forged"] != first["forged"]
+
+
+def test_crop_and_mask_are_the_same_under_every_condition(brightness):
+    options = evaluate._parse(["irl", "--size", "32"])
+    path = sorted((ROOT / "datasets" / "samples" / "test").glob("*.jpg"))[0]
+    picture = evaluate.forge_photograph(path, path.name, options)
+    outside = picture.mask == 0
+    for inpainter in ("telea", "ns"):
+        forged, original = picture.versions[inpainter], picture.versions["none"]
+        assert (forged[outside] == original[outside]).all() and (forged != original).any()
+    records = evaluate.measure(picture, Brightness(), options)
+    assert len(records) == 2 * 3 + 3 * 4
+    expected = metrics.localization_scores(np.ones(picture.mask.shape), picture.mask)
+    [all_one] = [r for r in records if r["method"] == "all one" and r["inpainter"] == "any"]
+    assert all_one["scores"] == expected
+
+
+def test_pair_folder_with_untouched_pictures(tmp_path, brightness, pair_folder, capsys):
+    results = _run(tmp_path / "out", "--data", str(pair_folder), "--degradations", "clean")
+    assert [row["method"] for row in results["forged"]] == [
+        "all zero",
+        "all one",
+        "noise",
+        "brightness",
+    ]
+    forged, untouched = results["forged"][-1], results["untouched"][-1]
+    assert (forged["inpainter"], forged["degradation"], forged["pictures"]) == ("given", "clean", 2)
+    assert set(_means(forged).values()) == {1.0}
+    assert untouched["pictures"] == 2
+    assert _means(untouched) == {"pixels_flagged": 0, "picture_flagged": 0}
+    assert [row["method"] for row in results["detection"]] == [
+        row["method"] for row in results["forged"]
+    ]
+    assert _means(results["detection"][-1]) == {"AUC": 1, "false_alarms": 0}
+    assert _means(results["detection"][0]) == {"AUC": 0.5, "false_alarms": 1}
+    share = 16 * 24 / (48 * 40)
+    assert _means(results["forged"][1])["precision"] == pytest.approx(share)
+    per_picture = results["pictures"]["forged"]
+    assert {record["picture"] for record in per_picture} == {"a", "b"}
+    assert results["data"] == {"kind": "pairs", "folder": str(pair_folder), "pictures": 4}
+    assert read_image(tmp_path / "out" / "grid.png").shape[1] == 4 * (256 + 8) + 8
+    assert (
+        "| brightness | given | clean | 2 | 1.000 (1.00-1.00) |"
+        in (tmp_path / "out" / "tables.md").read_text()
+    )
+    assert "Untouched pictures" in capsys.readouterr().out
+
+
+def test_only_untouched_pictures_give_one_table_and_no_grid(
+    tmp_path, brightness, pair_folder, capsys
+):
+    for name in ("a", "b"):
+        os.unlink(pair_folder / "Tp" / f"{name}.png")
+        os.unlink(pair_folder / "Gt" / f"{name}.png")
+    results = _run(tmp_path / "out", "--data", str(pair_folder))
+    assert results["forged"] == [] and len(results["untouched"]) == 3 + 4
+    assert not (tmp_path / "out" / "grid.png").exists()
+    assert "Forged pictures" not in capsys.readouterr().out
+
+
+def test_bad_pictures_are_named_and_the_others_go_on(tmp_path, brightness, pair_folder, capsys):
+    (pair_folder / "Tp" / "a.png").write_bytes(b"no picture")
+    write_png(pair_folder / "Gt" / "b.png", np.ones((5, 5), np.uint8))
+    write_png(pair_folder / "Tp" / "small.png", np.zeros((9, 40, 3), np.uint8))
+    write_png(pair_folder / "Tp" / "sub" / "c.png", np.full((20, 20, 3), 200, np.uint8))
+    results = _run(tmp_path / "out", "--data", str(pair_folder), code=1)
+    assert [failure["picture"] for failure in results["failed"]] == ["a", "b", "small"]
+    assert results["untouched"][-1]["pictures"] == 3
+    errors = capsys.readouterr().err
+    assert "a.png: is not a picture" in errors and "small: too small" in errors
+    assert "3 of 6 pictures failed" in errors and "Traceback" not in errors
+
+
+def test_all_pictures_bad(tmp_path, brightness, capsys):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.jpg").write_bytes(b"")
+    assert (
+        evaluate.main(["irl", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "o")]) == 1
+    )
+    assert "1 of 1 pictures failed" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+def test_data_that_cannot_be_used_is_one_line(tmp_path, brightness, capsys):
+    assert evaluate.main(["irl", "--data", str(tmp_path / "missing")]) == 2
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1 and str(tmp_path / "missing") in errors
+
+
+def test_unknown_weights_are_one_line(tmp_path, capsys):
+    (tmp_path / "bad.keras").write_bytes(b"no model")
+    assert evaluate.main(["irl", "--preset", "no_such_preset"]) == 2
+    assert evaluate.main(["irl", "--weights", str(tmp_path / "bad.keras")]) == 2
+    first, second = capsys.readouterr().err.strip().split("\n")
+    assert "no_such_preset: neither a preset" in first and "bad.keras: not a model" in second
+
+
+def test_weights_of_a_keras_file(tmp_path):
+    picture = keras.Input((None, None, 3))
+    scaled = keras.layers.Rescaling(1 / 255)(picture)
+    model = keras.Model(picture, keras.layers.Conv2D(1, 1, activation="sigmoid")(scaled))
+    model.save(tmp_path / "best.keras")
+    options = evaluate._parse(["irl", "--weights", str(tmp_path / "best.keras")])
+    localizer, weights = evaluate.load_localizer(options)
+    image = np.random.default_rng(0).integers(0, 256, (24, 16, 3), dtype=np.uint8)
+    expected = model.predict_on_batch(image[None])[0, ..., 0]
+    np.testing.assert_allclose(localizer.localize(image), expected, atol=1e-6)
+    assert weights["name"] == localizer.name == "best.keras" and len(weights["sha256"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--degradations", "jpeg:200"], "jpeg:200"),
+        (["--inpainters", "magic"], "magic"),
+        (["--size", "8"], "8 is less than 16"),
+        (["--threshold", "0"], "0 is not above 0"),
+        (["--preset", "a", "--weights", "b.keras"], "not allowed with"),
+    ],
+)
+def test_bad_options_are_refused(arguments, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main(["irl", *arguments])
+    assert stop.value.code == 2 and message in capsys.readouterr().err

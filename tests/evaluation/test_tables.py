@@ -1,0 +1,323 @@
+"""The tables: what is in them, that their command makes them, and what it refuses."""
+
+import hashlib
+import inspect
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import evaluate
+import train
+from datasets.inpainting import INPAINTERS
+from datasets.pairs import find_pairs
+from datasets.photographs.sources import bundled_photographs
+from evaluation.tables import report, trainings
+from evaluation.tables.command import is_shipped
+from evaluation.tables.specs import TABLES
+from evaluation.tables.trainings import Budget, Trainings
+from forensics_keras.files import write_atomically
+from forensics_keras.images import read_image, write_png
+from forensics_keras.localizer import Localizer
+from irl_keras import presets
+from irl_keras.losses import IRLLoss
+from irl_keras.networks import NETWORKS, Network
+
+SMALL = ["--quick", "--size", "32", "--limit", "2"]
+
+
+class Brightness(Localizer):
+    """Takes bright pixels for inpainted ones."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def localize(self, image):
+        return image.mean(axis=2, dtype=np.float32) / 255
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Networks of one convolution, trained for two steps."""
+
+    def build(width=1.0, **_):
+        picture = keras.Input((None, None, 3))
+        x = keras.layers.Rescaling(width / 255)(picture)
+        return keras.Model(picture, keras.layers.Conv2D(1, 1, activation="sigmoid")(x))
+
+    for name in list(NETWORKS):
+        monkeypatch.setitem(NETWORKS, name, Network(build, lambda **_: IRLLoss()))
+    monkeypatch.setattr(presets, "list_presets", lambda: [])
+    quick = Budget(width=0.5, size=32, batch_size=2, epochs=1, steps=2)
+    monkeypatch.setattr("tables.command.QUICK", quick)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Tables whose networks all have weights; one shipped preset."""
+    monkeypatch.setattr(presets, "list_presets", lambda: ["irl_small"])
+    monkeypatch.setattr(Trainings, "is_trained", lambda self, row: True)
+    weights = {"sha256": "0" * 64, "training": "for a test"}
+    monkeypatch.setattr(
+        Trainings,
+        "load",
+        lambda self, row, shipped: (Brightness(row.method), {"name": row.training, **weights}),
+    )
+
+
+def run(out, *arguments, code=0):
+    assert evaluate.main(["irl", "--out", str(out), "--table", *arguments]) == code
+    folder = out / "quick" if "--quick" in arguments else out
+    return json.loads((folder / f"table{arguments[0]}.json").read_text())
+
+
+def rows_of(number):
+    return TABLES[number].all_rows(TABLES[number].inpainters, ["irl_small"])
+
+
+@pytest.mark.parametrize("number", TABLES)
+def test_rows_name_networks_that_exist_and_see_the_same_crops(number, tmp_path):
+    trained_rows = [row for row in rows_of(number) if row.trained_on]
+    efforts, recipes = set(), {}
+    for row in trained_rows:
+        experiment = Trainings(tmp_path, tmp_path, None, Budget(), 0).experiment(row)
+        inspect.signature(NETWORKS[experiment.network].build).bind(**experiment.model)
+        assert tuple(experiment.recipe.inpainters) == row.trained_on
+        recipes.setdefault(row.trained_on, []).append(experiment.recipe)
+        efforts.add((experiment.batch_size, experiment.epochs, experiment.steps_per_epoch))
+    assert len(efforts) == 1
+    assert all(recipe == same[0] for same in recipes.values() for recipe in same)
+
+
+def test_a_training_has_one_meaning_in_all_tables():
+    meanings = {}
+    for number in TABLES:
+        for row in rows_of(number):
+            if row.trained_on:
+                meaning = (row.config, row.crops, str(row.model), row.trained_on)
+                assert meanings.setdefault(row.training, meaning) == meaning
+    assert "irl_gc" in meanings and "irl_gc_faces" in meanings and "irl_mixture" in meanings
+
+
+def test_small_trainings_are_not_replaced_by_shipped_weights():
+    trained, shipped = rows_of(1)[0], rows_of(1)[-1]
+    assert trained.trained_on and not shipped.trained_on
+    names = [trained.training, shipped.training]
+    assert is_shipped(trained, names, Budget()) and is_shipped(shipped, names, Budget())
+    assert not is_shipped(trained, names, Budget(steps=10))
+    assert is_shipped(shipped, names, Budget(steps=10))
+    assert not is_shipped(trained, [], Budget())
+
+
+def test_every_split_leaves_one_inpainter_out_and_tests_on_all():
+    splits = [row for row in rows_of(5) if row.left_out]
+    assert {(row.method, row.left_out) for row in splits} == {
+        (method, name) for method in ("LDICN", "MVSS-Net", "IRL-Net") for name in ("gc", "ca", "ec")
+    }
+    for row in splits:
+        assert row.left_out not in row.trained_on
+        assert set(row.tested_on) == {"gc", "ca", "ec", "telea", "ns", "patch"}
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_the_paper_has_a_number_for_each_row(number):
+    source, paper = report.paper_numbers(number)
+    rows = TABLES[number].rows(TABLES[number].inpainters)
+    assert {(row.method, *row.tested_on) for row in rows} == {
+        (method, inpainter) for method, by_inpainter in paper.items() for inpainter in by_inpainter
+    }
+    assert all(set(n) == set(report.MEASURES) for m in paper.values() for n in m.values())
+    assert "IEEE Access" in source
+
+
+@pytest.mark.slow
+def test_a_quick_table_is_trained_measured_and_written(tmp_path, tiny, monkeypatch, capsys):
+    monkeypatch.setitem(INPAINTERS, "gc", INPAINTERS["telea"])
+    results = run(tmp_path, "1", *SMALL, "--inpainters", "gc", "ns")
+    rows = results["sections"]["Forged pictures"]
+    assert [row["method"] for row in rows[:3]] == ["all zero", "all one", "noise"]
+    assert [(row["method"], row["inpainter"]) for row in rows[3:]] == [
+        (method, inpainter)
+        for method in ("LDICN", "MVSS-Net", "IRL-Net")
+        for inpainter in ("gc", "ns")
+    ]
+    average = results["sections"]["Over all inpainters"]
+    assert [row["method"] for row in average[3:]] == ["LDICN", "MVSS-Net", "IRL-Net"]
+    assert {row["paper's F1"] for row in average} == {"-"}  # of other inpainters
+    ours = rows[-2]
+    assert ours["paper's F1"] == "0.929" and rows[-1]["paper's F1"] == "-"
+    assert ours["F1"].split("\n")[0].endswith("q") and ours["pictures"] == 2
+    [weights] = [one for one in results["weights"] if one["name"] == "irl_ns"]
+    file = tmp_path / "quick" / "training" / "bundled" / "irl_ns" / "last.keras"
+    assert weights["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert results["data"]["inpainters"] == {"gc": None, "ns": None} and results["quick"]
+    page = (tmp_path / "quick" / "table1.md").read_text()
+    assert page.startswith("# Table 1: ") and "quick run" in page and weights["sha256"] in page
+    assert "IRL-Net" in capsys.readouterr().out
+    # original, inpainted, three methods, truth
+    assert read_image(tmp_path / "quick" / "table1.png").shape[1] == 6 * (256 + 8) + 8
+
+    monkeypatch.setattr(train, "train_experiment", None)  # must not be needed again
+    again = run(tmp_path, "1", *SMALL, "--inpainters", "gc", "ns")
+    assert again["sections"] == results["sections"]
+
+    # Trainings of another size are not taken for these.
+    monkeypatch.setattr("tables.command.QUICK", trainings.QUICK)
+    arguments = ["--table", "3", *SMALL, "--inpainters", "ns"]
+    assert evaluate.main(["irl", "--out", str(tmp_path), *arguments]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "irl_ns" in error and "another experiment" in error
+
+
+def test_the_plan_trains_nothing(tmp_path, tiny, capsys):
+    arguments = ["irl", "--table", "4", "--plan", "--inpainters", "ns", "--out", str(tmp_path)]
+    assert evaluate.main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    named = [line.split()[0] for line in lines if line.startswith("irl_ns")]
+    assert named == ["irl_ns_bn", "irl_ns_plain", "irl_ns_se", "irl_ns"]
+    assert "hours in all on this machine" in lines[-1]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_small_table_builds_its_pairs_once(tmp_path, tiny):
+    for part, photographs in {"train": "train", "val": "train", "test": "test"}.items():
+        for path in bundled_photographs(photographs)[:2]:
+            write_atomically(tmp_path / "corpora/scenes" / part / path.name, path.read_bytes())
+    effort = ["--corpora", str(tmp_path / "corpora"), "--size", "32", "--inpainters", "telea", "ns"]
+    effort += ["--crop-size", "16", "--steps", "8", "--learning-rate", "0.01", "--pairs", "3"]
+    results = run(tmp_path / "out", "6", *effort)
+    pairs = tmp_path / "out" / "pairs" / "scenes_3"
+    built = {folder.name: len(find_pairs(folder)) for folder in pairs.iterdir()}
+    # Of `patch`, which has a tenth of the weight in the mixture, there are fewer.
+    assert built == {"telea": 3, "ns": 3, "patch": 1, "resynth": 3, "upsampling": 3, "none": 3}
+    described = {one["training"].split(", ", 1)[1] for one in results["weights"]}
+    assert described == {"256 crops of 16x16 pixels, cut from 3 pairs of each inpainter"}
+    record = json.loads((tmp_path / "out/training/scenes/irl_mixture/experiment.json").read_text())
+    assert record["data"] == str(pairs)
+    assert record["experiment"]["learning_rate"] == 0.01
+    assert record["experiment"]["final_learning_rate"] == pytest.approx(0.0001)
+
+
+def test_generalization_has_splits_published_forgeries_and_degradations(tmp_path, trained):
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        picture = rng.integers(0, 256, (40, 40, 3), np.uint8)
+        write_png(tmp_path / "others" / "magic" / "original" / f"{name}.png", picture)
+        write_png(tmp_path / "others" / "magic" / "image" / f"{name}.png", picture // 2 + 127)
+        write_png(
+            tmp_path / "others" / "magic" / "mask" / f"{name}.png", 255 * np.eye(40, dtype=np.uint8)
+        )
+    write_atomically(tmp_path / "others" / "README.md", b"no pair folder")
+    arguments = ["5", "--size", "32", "--limit", "2", "--inpainters", "telea", "ns"]
+    arguments += ["--published", str(tmp_path / "others")]
+    sections = run(tmp_path / "out", *arguments)["sections"]
+
+    left_out = sections["The inpainter that training left out, over all splits"]
+    methods = [row["method"] for row in left_out]
+    assert methods[:6] == ["all zero", "all one", "noise", "LDICN", "MVSS-Net", "IRL-Net"]
+    # Both splits count, but each photograph once.
+    assert all(row["pictures"] == 2 for row in left_out)
+    seen = {
+        (row["trained on"], row["inpainter"]): row["seen"]
+        for row in sections["Each inpainter, seen in training or not"]
+        if row["method"] == "LDICN"
+    }
+    assert seen["ns", "ns"] == "yes" and seen["ns", "telea"] == seen["ns", "patch"] == "no"
+    published = sections["Published forgeries"]
+    assert {row["data"] for row in published} == {"magic"}
+    assert "irl_small" in {row["method"] for row in published}
+    grid = sections["Degradations, over all inpainters"]
+    assert [row["degradation"] for row in grid][:3] == ["clean", "jpeg:95", "jpeg:90"]
+    columns = ("all zero", "ldicn_mixture", "mvss_net_mixture", "irl_mixture", "irl_small")
+    assert {f"{name} F1" for name in columns} <= set(grid[0]) and len(grid) == 21
+    assert grid[0]["noise F1"] == grid[-1]["noise F1"] != grid[0]["irl_mixture F1"]
+    untouched = sections["Untouched pictures"]
+    assert {row["data"] for row in untouched} == {"bundled", "magic"}
+
+
+def test_the_average_is_over_inpainters_and_its_interval_over_pictures():
+    scores = {("a", "gc"): 0.9, ("a", "ca"): 0.7, ("a", "ec"): 0.8}
+    scores |= {("b", "gc"): 0.5, ("b", "ca"): 0.3, ("b", "ec"): 0.4}
+    records = [
+        {
+            "picture": picture,
+            "data": "scenes",
+            "method": "IRL-Net",
+            "training": f"irl_{inpainter}",
+            "trained on": inpainter,
+            "left_out": False,
+            "inpainter": inpainter,
+            "degradation": "clean",
+            "scores": dict.fromkeys(report.MEASURES, value),
+        }
+        for (picture, inpainter), value in scores.items()
+    ]
+    _, paper = report.paper_numbers(1)
+    [row] = report.average(report.Measured(records, "scenes", paper, seed=0))
+    assert row["F1"] == "0.600\n0.40-0.80" and row["pictures"] == 2
+    assert row["paper's F1"] == "0.930" and row["paper's mIoU"] == "0.909"
+
+
+def test_detection_compares_with_the_untouched_of_the_same_network(tmp_path, trained):
+    arguments = ["6", "--size", "32", "--limit", "2", "--inpainters", "ns"]
+    arguments += ["--degradations", "clean", "jpeg:75"]
+    [title, _] = sections = run(tmp_path, *arguments)["sections"]
+    rows = sections[title]
+    conditions = [row["degradation"] for row in rows if row["inpainter"] == "ns"]
+    assert conditions == ["clean", "jpeg:75"] * 4
+    assert rows[0]["method"] == "all zero" and rows[0]["AUC"].startswith("0.500")
+
+
+def test_bad_pictures_are_named_and_left_out(tmp_path, trained, capsys):
+    photographs = tmp_path / "corpora" / "faces" / "test"
+    write_png(photographs / "a.png", np.zeros((40, 40, 3), np.uint8))
+    write_atomically(photographs / "b.jpg", b"no picture")
+    arguments = ["2", "--corpora", str(tmp_path / "corpora"), "--inpainters", "ns", "--size", "32"]
+    results = run(tmp_path / "out", *arguments, code=1)
+    assert [failure["picture"] for failure in results["failed"]] == ["b.jpg"]
+    assert results["data"]["name"] == "faces" and "b.jpg" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--table", "1", "--corpora", "no-such-folder", "--inpainters", "ns"], "no-such-folder"),
+        (["--table", "5", "--inpainters", "ns"], "needs at least 2"),
+        (["--table", "5", "--inpainters", "ns", "telea", "--published", "none"], "none"),
+    ],
+)
+def test_what_is_missing_is_one_line(arguments, message, trained, tmp_path, capsys):
+    assert evaluate.main(["irl", *arguments, "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and message in error
+
+
+def test_inpainters_without_weights_are_named(tmp_path, trained, monkeypatch, capsys):
+    for name in ("gc", "ec"):
+        monkeypatch.delitem(INPAINTERS, name, raising=False)
+    monkeypatch.setitem(INPAINTERS, "ca", INPAINTERS["telea"])
+    assert evaluate.main(["irl", "--table", "1", "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "table 1 needs the inpainters gc, ec, whose weights are not installed" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--quick"], "--quick needs --table"),
+        (["--mixed-precision", "mixed_bfloat16"], "--mixed-precision needs --table"),
+        (["--table", "7"], "invalid choice"),
+        (["--table", "1", "--data", str(Path("x"))], "leave out --data"),
+        (["--table", "1", "--quick", "--plan"], "not allowed with"),
+        (["--table", "1", "--quick", "--pairs", "9"], "leave out --pairs"),
+        (["--table", "1", "--pairs", "9"], "--pairs needs --corpora"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        evaluate.main(["irl", *arguments])
+    assert message in capsys.readouterr().err

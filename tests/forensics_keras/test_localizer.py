@@ -1,0 +1,94 @@
+import keras
+import numpy as np
+import pytest
+
+from forensics_keras.localizer import AllOne, AllZero, ModelLocalizer, Noise
+
+
+def random_image(height, width, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def blur_model():
+    """A mean over 5x5 pixels of red / 255: what a pixel gets depends on its neighbours alone."""
+    picture = keras.Input((None, None, 3))
+    mean = keras.layers.Conv2D(1, 5, padding="same", use_bias=False)
+    model = keras.Model(picture, mean(picture))
+    kernel = np.zeros((5, 5, 3, 1), np.float32)
+    kernel[:, :, 0] = 1 / 25 / 255
+    mean.set_weights([kernel])
+    return model
+
+
+def test_small_pictures_are_localized_whole(blur_model):
+    image = random_image(40, 50)
+    result = ModelLocalizer(blur_model).localize(image)
+    assert result.shape == (40, 50) and result.dtype == np.float32
+    np.testing.assert_array_equal(result, blur_model.predict_on_batch(image[None])[0, ..., 0])
+
+
+def test_large_pictures_agree_in_tiles_and_whole_but_for_the_context(blur_model):
+    image = random_image(150, 230)
+    whole = ModelLocalizer(blur_model).localize(image)
+    tiles = ModelLocalizer(blur_model, whole_limit=100, tile=64, overlap=16).localize(image)
+    # Outermost pixels of tiles miss two pixels of context and have the least weight.
+    assert np.abs(whole - tiles).max() < 0.05
+    assert np.median(np.abs(whole - tiles)) < 1e-6
+
+
+def test_one_compilation_serves_all_sizes():
+    traces = []
+
+    class Red(keras.layers.Layer):
+        def call(self, picture):
+            traces.append(picture.shape)
+            return picture[..., :1] / 255
+
+    picture = keras.Input((None, None, 3))
+    localizer = ModelLocalizer(keras.Model(picture, Red()(picture)))
+    traces.clear()
+    for side in range(20, 60, 4):
+        assert localizer.localize(random_image(side, 2 * side)).shape == (side, 2 * side)
+    if keras.backend.backend() == "tensorflow":
+        assert len(traces) <= 2
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (15, 100), (100, 15)])
+def test_too_small_pictures_are_refused(blur_model, shape):
+    with pytest.raises(ValueError, match=f"{shape[1]}x{shape[0]} pixels is too small.*16x16"):
+        ModelLocalizer(blur_model).localize(random_image(*shape))
+
+
+def test_other_arrays_are_refused(blur_model):
+    for image in (np.zeros((20, 20, 3)), np.zeros((20, 20, 4), np.uint8)):
+        with pytest.raises(ValueError, match="uint8"):
+            ModelLocalizer(blur_model).localize(image)
+
+
+def test_unsuitable_models_are_refused():
+    picture = keras.Input((None, None, 3))
+    pooled = keras.Model(picture, keras.layers.GlobalAveragePooling2D()(picture))
+    with pytest.raises(ValueError, match="each pixel"):
+        ModelLocalizer(pooled).localize(random_image(20, 20))
+    layer = keras.layers.Conv2D(1, 1, kernel_initializer=keras.initializers.Constant(np.nan))
+    with pytest.raises(ValueError, match="damaged"):
+        ModelLocalizer(keras.Model(picture, layer(picture))).localize(random_image(20, 20))
+
+
+def test_trivial_localizers():
+    image = random_image(30, 20)
+    for localizer, value in ((AllZero(), 0), (AllOne(), 1)):
+        result = localizer.localize(image)
+        assert result.shape == (30, 20) and result.dtype == np.float32 and (result == value).all()
+    assert len({AllZero().name, AllOne().name, Noise().name}) == 3
+
+
+def test_noise_depends_on_picture_and_seed_only():
+    image = random_image(100, 80)
+    noise = Noise(3).localize(image)
+    assert noise.dtype == np.float32 and noise.min() >= 0 and noise.max() < 1
+    assert abs(noise.mean() - 0.5) < 0.02
+    np.testing.assert_array_equal(noise, Noise(3).localize(image.copy()))
+    assert (noise != Noise(4).localize(image)).mean() > 0.99
+    assert (noise != Noise(3).localize(255 - image)).mean() > 0.99

@@ -1,0 +1,556 @@
+import hashlib
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import zlib
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from forensics_keras import figures, images, metrics
+from forensics_keras.batch import Report, Source, assign_names, find_sources
+from forensics_keras.localizer import Localizer, ModelLocalizer
+from forensics_keras.presets import save_preset
+from irl_keras import prediction
+from irl_keras.__main__ import main
+from irl_keras.irl_net import irl_net
+from irl_keras.prediction import Method, Prediction, predict
+from tests.helpers.picture_jobs import files_in, read_report, save
+
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.path.dirname(os.path.dirname(os.path.abspath(prediction.__file__))),
+}
+METHOD = Method("red", "0" * 64, 0.5)
+
+
+class Red(Localizer):
+    """Finds red: the probability is the red channel."""
+
+    name = "red"
+
+    def __init__(self):
+        self.calls = 0
+
+    def localize(self, image):
+        self.calls += 1
+        if min(image.shape[:2]) < 16:
+            raise ValueError("too small")
+        return image[..., 0] / np.float32(255)
+
+
+@pytest.fixture(scope="module")
+def red_weights(tmp_path_factory):
+    """The same as a model file."""
+    picture = keras.Input((None, None, 3))
+    layer = keras.layers.Conv2D(1, 1, use_bias=False)
+    model = keras.Model(picture, layer(picture))
+    layer.set_weights([np.array([1 / 255, 0, 0], np.float32).reshape(1, 1, 3, 1)])
+    path = tmp_path_factory.mktemp("weights") / "red.keras"
+    model.save(path)
+    return str(path)
+
+
+def run(*paths, out, method=METHOD, **options):
+    """Predicts with `Red`; returns the counts and how many pictures it was asked about."""
+    localizer = Red()
+    counts = predict([str(path) for path in paths], out, method, lambda: localizer, **options)
+    return counts, localizer.calls
+
+
+# --- outputs ----------------------------------------------------------------------------------
+
+
+def test_command_line_writes_maps_masks_overlays_and_report(tmp_path, red_weights, capsys):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    pixels = save(folder / "a" / "b.png", 40, 30)
+    assert main(["predict", str(folder), "-o", str(out), "--weights", red_weights]) == 0
+    assert files_in(out) == ["mask/a/b.png", "overlay/a/b.jpg", "prob/a/b.png", "report.jsonl"]
+    with Image.open(out / "prob/a/b.png") as probability:
+        assert probability.mode == "L"
+        np.testing.assert_array_equal(np.asarray(probability), pixels[..., 0])
+    flagged = pixels[..., 0] >= 128  # 127 / 255 < 0.5
+    with Image.open(out / "mask/a/b.png") as mask:
+        assert mask.mode == "L"
+        np.testing.assert_array_equal(np.asarray(mask), 255 * flagged.astype(np.uint8))
+    overlay = images.read_image(out / "overlay/a/b.jpg").astype(int)
+    expected = overlay(pixels, (pixels[..., 0] / 255).astype(np.float32))
+    assert overlay.shape == pixels.shape and np.abs(overlay - expected).mean() < 8
+    (line,) = read_report(out).values()
+    assert 0 < line.pop("seconds") < 60
+    assert line == {
+        "path": str(folder / "a" / "b.png"),
+        "width": 30,
+        "height": 40,
+        "sha256": hashlib.sha256((folder / "a/b.png").read_bytes()).hexdigest(),
+        "preset": "red.keras",
+        "preset_sha256": hashlib.sha256(open(red_weights, "rb").read()).hexdigest(),
+        "threshold": 0.5,
+        "flagged_share": pytest.approx(flagged.mean()),
+        "max_probability": pytest.approx(pixels[..., 0].max() / 255),
+        "mean_probability": pytest.approx(pixels[..., 0].mean() / 255),
+        "verdict": metrics.verdict(1.0),
+        "prob": "prob/a/b.png",
+        "mask": "mask/a/b.png",
+        "overlay": "overlay/a/b.jpg",
+    }
+    captured = capsys.readouterr()
+    assert "1 inputs: 1 " in captured.out and captured.err == ""
+
+
+def test_presets_work_by_folder(tmp_path):
+    model = irl_net(width=0.1, attention=False)
+    architecture = {"name": "irl_net", "arguments": {"width": 0.1, "attention": False}}
+    card = dict.fromkeys(
+        ["training_data", "recipe", "commit", "measured", "limits", "intended_use"], "-"
+    )
+    card = save_preset(
+        model,
+        tmp_path / "tiny",
+        {**card, "architecture": architecture, "name": "tiny", "seed": 1, "licence": "-"},
+    )
+    save(tmp_path / "a.png", 21, 30)
+    preset, out = str(tmp_path / "tiny"), tmp_path / "out"
+    assert main(["predict", str(tmp_path / "a.png"), "-o", str(out), "--preset", preset]) == 0
+    (line,) = read_report(out).values()
+    assert line["preset"] == "tiny" and line["preset_sha256"] == card["sha256"]
+    assert images.read_image(out / "prob/a.png").shape == (21, 30, 3)
+
+
+def test_outputs_are_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 20), "red").save(tmp_path / "turned.jpg", exif=exif)
+    run(tmp_path / "turned.jpg", out=tmp_path / "out")
+    line = read_report(tmp_path / "out")[str(tmp_path / "turned.jpg")]
+    assert (line["width"], line["height"]) == (20, 40)
+    for kind in ("prob", "mask", "overlay"):
+        with Image.open(tmp_path / "out" / line[kind]) as output:
+            assert output.size == (20, 40)
+
+
+def test_verdict_needs_more_than_a_stray_pixel(tmp_path):
+    out = tmp_path / "out"
+    share = {}
+    for count in (0, 3, 4):  # of 4000 pixels: below and at 0.1 %
+        pixels = np.zeros((40, 100, 3), np.uint8)
+        pixels[0, :count, 0] = 255
+        images.write_png(tmp_path / f"{count}.png", pixels)
+    run(tmp_path, out=out)
+    share = {os.path.basename(path): line for path, line in read_report(out).items()}
+    assert share["3.png"]["verdict"] == share["0.png"]["verdict"] == metrics.verdict(0)
+    assert share["4.png"]["verdict"] == metrics.verdict(1) != metrics.verdict(0)
+    assert share["3.png"]["flagged_share"] == 3 / 4000
+
+
+def test_overlays_of_very_long_pictures_are_scaled_down(tmp_path):
+    images.write_png(tmp_path / "long.png", np.zeros((16, 70_000, 3), np.uint8))
+    counts, _ = run(tmp_path / "long.png", out=tmp_path / "out")
+    assert not counts["failed"]
+    with Image.open(tmp_path / "out/overlay/long.jpg") as overlay:
+        assert overlay.size == (35_000, 8)
+    with Image.open(tmp_path / "out/prob/long.png") as probability:
+        assert probability.size == (70_000, 16)
+
+
+def test_bands_join_without_seams(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "_BAND_PIXELS", 100)
+    pixels = save(tmp_path / "a.png", 47, 31)
+    run(tmp_path / "a.png", out=tmp_path / "out")
+    result = images.read_image(tmp_path / "out/prob/a.png")
+    np.testing.assert_array_equal(result[..., 0], pixels[..., 0])
+
+
+# --- inputs -----------------------------------------------------------------------------------
+
+
+def test_folders_are_walked_in_sorted_order_without_links_and_outputs(tmp_path):
+    folder = tmp_path / "in"
+    for name in ("b/2.png", "b/10.JPG", "a.b/z.webp", "a/y.tiff", "c.png", "B.bmp"):
+        save(folder / name)
+    (folder / "notes.txt").write_text("no picture")
+    save(folder / "out" / "mask" / "old.png")
+    save(tmp_path / "elsewhere" / "linked.png")
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    sources = find_sources([str(folder)], folder / "out", Prediction.outputs)
+    names = ["B.bmp", "a/y.tiff", "a.b/z.webp", "b/10.JPG", "b/2.png", "c.png"]
+    assert [source.name for source in sources] == names
+    assert [source.path for source in sources] == [str(folder / name) for name in names]
+    # The folder itself as output folder: only what is written there is left out.
+    save(folder / "prob" / "old.png")
+    outputs = Prediction.outputs
+    names = [source.name for source in find_sources([str(folder)], folder, outputs)]
+    assert "prob/old.png" not in names and "c.png" in names
+
+
+def test_inputs_given_twice_are_done_once_and_order_is_kept(tmp_path, monkeypatch):
+    for name in ("x.png", "in/a.png", "in/b.png"):
+        save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    given = [str(tmp_path / "x.png"), "in", "in/a.png", "./x.png", "in/../in"]
+    sources = find_sources(given, tmp_path / "out", Prediction.outputs)
+    assert [source.name for source in sources] == ["x.png", "a.png", "b.png"]
+
+
+def test_names_never_meet():
+    names = ["b.jpg", "b.png", "B.PNG", "b", "b-2.png", "b.jpg", "b.png/c.jpg", "d/b.jpg", ".jpg"]
+    names += ["\u00e9.png", "e\u0301.jpg", "b.jpg", "b.jpg.png"]
+    sources = [Source(f"/{index}", name) for index, name in enumerate(names)]
+    assigned = assign_names(sources, {})
+    assert list(assigned.values()) == [
+        "b",
+        "b.png",
+        "B.PNG-2",
+        "b-2",
+        "b-2.png",
+        "b.jpg",
+        "b.png_/c",
+        "d/b",
+        ".jpg",
+        "\u00e9",
+        "e\u0301.jpg",
+        "b.jpg-2",
+        "b.jpg.png",
+    ]
+    # A later run with other inputs keeps what is taken.
+    later = assign_names([Source("/new", "b.gif"), sources[1]], assigned)
+    assert later == {"/new": "b.gif", "/1": "b.png"}
+
+
+def test_inputs_that_share_a_name_keep_their_own_outputs(tmp_path):
+    out = tmp_path / "out"
+    paths = [tmp_path / name for name in ("x/b.png", "x/b.jpg", "y/b.png", "z/B.png")]
+    pixels = {str(path): save(path, seed=seed) for seed, path in enumerate(paths)}
+    run(paths[0], paths[1], out=out)
+    run(tmp_path / "y", paths[3], out=out)
+    run(*reversed(paths), out=out, overwrite=True)
+    lines = read_report(out)
+    assert len({line["prob"].casefold() for line in lines.values()}) == 4
+    for path, line in lines.items():
+        probability = images.read_image(out / line["prob"])
+        np.testing.assert_array_equal(probability[..., 0], pixels[path][..., 0])
+
+
+# --- going on ---------------------------------------------------------------------------------
+
+
+def test_what_is_done_is_reused_without_the_network(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    save(folder / "a.png"), save(folder / "b.png")
+    assert run(folder, out=out)[1] == 2
+    before = (out / "report.jsonl").read_bytes()
+    times = {name: os.stat(out / name).st_mtime_ns for name in files_in(out)}
+
+    def load():
+        raise AssertionError("nothing is left to do")
+
+    predict([str(folder)], out, METHOD, load)
+    assert (out / "report.jsonl").read_bytes() == before
+    assert {name: os.stat(out / name).st_mtime_ns for name in files_in(out)} == times
+    save(folder / "c.png")
+    (out / "mask/a.png").unlink()
+    assert run(folder, out=out)[1] == 2  # the new picture and the one that lacks its mask
+    assert len(read_report(out)) == 3 and (out / "mask/a.png").exists()
+
+
+@pytest.mark.parametrize("change", ["picture", "weights", "threshold"])
+def test_outputs_of_something_else_are_not_passed_off_as_current(tmp_path, capsys, change):
+    path, out, method = tmp_path / "a.png", tmp_path / "out", METHOD
+    save(path)
+    run(path, out=out)
+    before = (out / "report.jsonl").read_bytes(), (out / "prob/a.png").read_bytes()
+    if change == "picture":
+        pixels = save(path, seed=1)
+    elif change == "weights":
+        method = METHOD._replace(preset_sha256="1" * 64)
+    else:
+        method = METHOD._replace(threshold=0.25)
+    counts, calls = run(path, out=out, method=method)
+    assert counts == {"failed": 1} and calls == 0
+    error = capsys.readouterr().err
+    assert error.startswith(f"{path}: ") and "--overwrite" in error and error.count("\n") == 1
+    assert before == ((out / "report.jsonl").read_bytes(), (out / "prob/a.png").read_bytes())
+    counts, calls = run(path, out=out, method=method, overwrite=True)
+    assert not counts["failed"] and calls == 1
+    line = read_report(out)[str(path)]
+    assert line["threshold"] == method.threshold and line["preset_sha256"] == method.preset_sha256
+    if change == "picture":
+        result = images.read_image(out / "prob/a.png")
+        np.testing.assert_array_equal(result[..., 0], pixels[..., 0])
+
+
+def test_a_torn_last_line_is_done_again(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    save(folder / "a.png"), save(folder / "b.png", seed=1)
+    run(folder, out=out)
+    whole = read_report(out)
+    report = out / "report.jsonl"
+    content = report.read_bytes()
+    for cut in (1, 30, len(content.splitlines()[1])):
+        report.write_bytes(content[:-cut])
+        assert list(Report(report, Prediction(METHOD, Red)).lines) == [str(folder / "a.png")]
+        read_report(out)  # is valid again
+        assert run(folder, out=out)[1] == 1
+        again = read_report(out)
+        for line in (*again.values(), *whole.values()):
+            line.pop("seconds", None)
+        assert again == whole
+
+
+DEADLY = """
+import os, signal, sys
+from irl_keras import images
+from irl_keras.__main__ import main
+write, written = images.write_png, []
+
+def write_and_die(path, array):
+    write(path, array)
+    written.append(path)
+    if len(written) == 5:  # the map of the third picture, not yet its mask
+        os.kill(os.getpid(), signal.SIGKILL)
+
+images.write_png = write_and_die
+main(sys.argv[1:])
+"""
+
+
+def test_a_killed_run_goes_on(tmp_path, red_weights):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for name in "abcde":
+        save(folder / f"{name}.png")
+    arguments = ["predict", str(folder), "-o", str(out), "--weights", red_weights]
+    result = subprocess.run(
+        [sys.executable, "-c", DEADLY, *arguments], env=ENVIRONMENT, capture_output=True
+    )
+    assert result.returncode == -signal.SIGKILL
+    assert len(read_report(out)) == 2
+    before = {name: os.stat(out / name).st_mtime_ns for name in files_in(out)}
+    assert len(before) == 3 * 2 + 1 + 1
+    assert main(arguments) == 0
+    assert len(read_report(out)) == 5 and len(files_in(out)) == 3 * 5 + 1
+    for name in ("prob/a.png", "overlay/b.jpg"):
+        assert os.stat(out / name).st_mtime_ns == before[name]
+
+
+def test_other_reports_are_left_alone(tmp_path, red_weights, capsys):
+    save(tmp_path / "a.png")
+    elsewhere = {kind: f"../{kind}/a.png" for kind in Prediction.outputs}
+    elsewhere |= {"path": "a.png", "sha256": "0", "verdict": "-", **METHOD._asdict()}
+    contents = ['{"score": 1}\n', "something\n", '["path"]\n', '{"path": []}\n']
+    for content in (*contents, f"{json.dumps(elsewhere)}\n"):
+        report = tmp_path / "out" / "report.jsonl"
+        report.parent.mkdir(exist_ok=True)
+        report.write_text(content)
+        arguments = ["predict", str(tmp_path / "a.png"), "-o", str(tmp_path / "out")]
+        assert main([*arguments, "--weights", red_weights]) == 2
+        assert "report.jsonl: line 1 is not a report line" in capsys.readouterr().err
+        assert report.read_text() == content
+
+
+# --- bad input --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bad_folder(tmp_path):
+    """Every bad input and, first and last, a good one; with what must be said about each."""
+    folder = tmp_path / "in"
+    save(folder / "0.png"), save(folder / "z.png")
+    save(folder / "one.png", 1, 1)
+    save(folder / "half.jpg", 64, 64)
+    content = (folder / "half.jpg").read_bytes()
+    (folder / "half.jpg").write_bytes(content[: len(content) // 2])
+    (folder / "empty.png").touch()
+    (folder / "text.jpg").write_text("This is no picture.")
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    with open(folder / "bomb.png", "wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n")
+        for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(10**6)))):
+            crc = struct.pack(">I", zlib.crc32(kind + data))
+            file.write(struct.pack(">I", len(data)) + kind + data + crc)
+    problems = {
+        "one.png": "too small",
+        "half.jpg": "truncated",
+        "empty.png": "is empty",
+        "text.jpg": "not a picture",
+        "bomb.png": "100 megapixels",
+        "gone.png": "cannot be read|no such file",
+    }
+    (folder / "gone.png").symlink_to(folder / "nowhere")
+    save(folder / "locked.png")
+    (folder / "locked.png").chmod(0)
+    if not os.access(folder / "locked.png", os.R_OK):  # root may read everything
+        problems["locked.png"] = "may not be read"
+    return folder, problems
+
+
+def test_bad_inputs_are_reported_and_the_others_go_on(tmp_path, bad_folder, red_weights, capsys):
+    folder, problems = bad_folder
+    missing, bare, out = tmp_path / "missing.png", tmp_path / "bare", tmp_path / "out"
+    bare.mkdir()
+    arguments = ["predict", str(missing), str(folder), str(bare), "", "-o", str(out)]
+    problems = {str(folder / name): reason for name, reason in problems.items()}
+    problems |= {str(missing): "no such file", str(bare): "no pictures", "": "no such file"}
+    for _ in range(2):  # bad inputs are tried again each time
+        assert main([*arguments, "--weights", red_weights]) == 1
+        captured = capsys.readouterr()
+        stderr = captured.err.splitlines()
+        assert "Traceback" not in captured.err and len(stderr) == len(problems)
+        lines = read_report(out)
+        for path, reason in problems.items():
+            (said,) = [line for line in stderr if line.startswith(f"{path}: ")]
+            assert re.search(reason, said) and said == lines[path]["error"]
+            assert set(lines[path]) == {"path", "error"}
+        for name in ("0.png", "z.png"):
+            assert "verdict" in lines[str(folder / name)]
+    assert f"{len(problems)} failed" in captured.out
+
+
+def test_folders_that_cannot_be_listed_are_reported(tmp_path, monkeypatch):
+    save(tmp_path / "in/a.png"), save(tmp_path / "in/locked/b.png")
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    counts, calls = run(tmp_path / "in", out=tmp_path / "out")
+    assert counts["failed"] == 1 and calls == 1
+    line = read_report(tmp_path / "out")[str(tmp_path / "in/locked")]
+    assert "cannot be listed (Permission denied)" in line["error"]
+
+
+def test_an_interruption_is_no_traceback(tmp_path, monkeypatch, red_weights, capsys):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prediction, "predict", interrupted)
+    assert main(["predict", "a.png", "-o", str(tmp_path), "--weights", red_weights]) == 130
+    assert capsys.readouterr().err.startswith("interrupted;")
+
+
+def test_unexpected_failures_concern_one_picture(tmp_path, capsys):
+    for name in ("a.png", "b.png"):
+        save(tmp_path / "in" / name)
+
+    class Exhausted(Red):
+        def localize(self, image):
+            if self.calls == 0:
+                self.calls += 1
+                raise MemoryError("out of\nmemory")
+            return super().localize(image)
+
+    counts = predict([str(tmp_path / "in")], tmp_path / "out", METHOD, Exhausted)
+    assert counts["failed"] == 1 and counts.total() == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'in/a.png'}: MemoryError: out of memory\n"
+
+
+def test_a_picture_that_went_bad_keeps_no_outputs_when_overwritten(tmp_path):
+    path, out = tmp_path / "a.png", tmp_path / "out"
+    save(path)
+    run(path, out=out)
+    path.write_bytes(b"")
+    counts, _ = run(path, out=out)
+    assert counts["failed"] and "verdict" in read_report(out)[str(path)]  # the old outputs stay
+    run(path, out=out, overwrite=True)
+    assert "error" in read_report(out)[str(path)] and files_in(out) == ["report.jsonl"]
+    save(path)
+    assert not run(path, out=out)[0]["failed"] and len(files_in(out)) == 4
+
+
+def test_a_file_in_the_way_of_an_output_is_reported(tmp_path, capsys):
+    save(tmp_path / "in/a/b.png"), save(tmp_path / "in/c.png")
+    (tmp_path / "out/mask").mkdir(parents=True)
+    (tmp_path / "out/mask/a").write_text("in the way")
+    counts, _ = run(tmp_path / "in", out=tmp_path / "out")
+    assert counts["failed"] == 1 and counts.total() == 2
+    error = capsys.readouterr().err
+    assert error.startswith(str(tmp_path / "in/a/b.png")) and "mask/a" in error
+    assert not (tmp_path / "out/prob/a/b.png").exists()
+
+
+def test_inputs_are_never_replaced_nor_removed(tmp_path, capsys):
+    out = tmp_path / "out"
+    save(out / "prob/a.png"), save(out / "mask/b.png")
+    (out / "overlay").mkdir()
+    (out / "overlay/c.jpg").write_text("no picture")
+    (tmp_path / "a.png").symlink_to(out / "prob/a.png")
+    before = {name: (out / name).read_bytes() for name in files_in(out)}
+    paths = [out / "prob/a.png", out / "mask/b.png", out / "overlay/c.jpg", tmp_path / "a.png"]
+    for overwrite in (False, True):
+        counts, calls = run(*paths, out=out, overwrite=overwrite)
+        assert counts["failed"] == 3 and counts.total() == 4 and calls == 1  # the link as "a.png"
+        assert capsys.readouterr().err.count("would replace the input") == 3
+        assert {name: (out / name).read_bytes() for name in before} == before
+    assert run(out / "prob", out=out)[0] == {"failed": 1}
+    assert "is where the outputs go" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["predict"],
+        ["predict", "a.png"],
+        ["predict", "a.png", "-o", "out", "--threshold", "0"],
+        ["predict", "a.png", "-o", "out", "--threshold", "1.5"],
+        ["predict", "a.png", "-o", "out", "--threshold", "high"],
+        ["predict", "a.png", "-o", "out", "--threshold", "nan"],
+        ["predict", "a.png", "-o", "out", "--preset", "x", "--weights", "y"],
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2 and "usage:" in capsys.readouterr().err
+
+
+def test_unusable_weights_and_output_folders_exit_with_2(tmp_path, red_weights, capsys):
+    save(tmp_path / "a.png")
+    (tmp_path / "text.keras").write_text("no model")
+    (tmp_path / "file").write_text("no folder")
+    picture, out = str(tmp_path / "a.png"), str(tmp_path / "out")
+    cases = {
+        "no such file": [out, "--weights", str(tmp_path / "missing.keras")],
+        "not a model": [out, "--weights", str(tmp_path / "text.keras")],
+        "no_such_preset": [out, "--preset", "no_such_preset"],
+        "cannot be the output folder": [str(tmp_path / "file"), "--weights", red_weights],
+    }
+    for reason, options in cases.items():
+        assert main(["predict", picture, "-o", *options]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: ") and reason in error and error.count("\n") == 1
+    assert not os.path.exists(os.path.join(out, "report.jsonl"))
+
+
+def test_in_python_errors_name_the_path(tmp_path):
+    save(tmp_path / "one.png", 1, 1)
+    picture = keras.Input((None, None, 3))
+    localizer = ModelLocalizer(keras.Model(picture, keras.layers.Conv2D(1, 1)(picture)))
+    with pytest.raises(ValueError, match="one.png: .*too small"):
+        prediction.localize_file(tmp_path / "one.png", localizer)
+    with pytest.raises(OSError, match="missing.png"):
+        prediction.localize_file(tmp_path / "missing.png", localizer)
+
+
+def test_as_a_program(tmp_path, red_weights):
+    save(tmp_path / "a.png")
+    command = [sys.executable, "-m", "irl_keras", "predict", "a.png", "missing.png", "-o", "out"]
+    result = subprocess.run(
+        [*command, "--weights", red_weights],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert f"{tmp_path / 'missing.png'}: no such file" in result.stderr
+    assert len(read_report(tmp_path / "out")) == 2

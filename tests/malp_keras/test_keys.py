@@ -1,0 +1,258 @@
+"""Private keys: the file, its templates, and `python -m malp_keras keygen`."""
+
+import json
+import stat
+import sys
+
+import numpy as np
+import pytest
+
+import malp_keras
+from malp_keras import keys
+from malp_keras.__main__ import main
+from malp_keras.key_making import FineTuned, make_key
+from malp_keras.protection import protect
+from tests.helpers.protected_pictures import ARGUMENTS, CALIBRATION, save_tiny_preset, tiny_malp
+
+CARD = {
+    "name": "mine",
+    "preset": {"name": "tiny", "sha256": "0" * 64},
+    "architecture": {"name": "malp", "arguments": ARGUMENTS},
+    "calibration": CALIBRATION,
+    "made": "2000-01-01",
+    "recipe": {"steps": 1},
+}
+
+
+@pytest.fixture(scope="module")
+def preset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("presets") / "tiny"
+    save_tiny_preset(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_malp()
+
+
+def templates(model):
+    return np.asarray(model.template_layer.templates)
+
+
+def cosine(a, b):
+    return float(np.sum(a * b) / np.linalg.norm(a) / np.linalg.norm(b))
+
+
+# --- templates --------------------------------------------------------------------------------
+
+
+def test_new_templates_have_the_old_spectrum_and_nothing_else(model):
+    model = tiny_malp()
+    old = templates(model)
+    keys.renew_templates(model)
+    first = templates(model)
+    keys.renew_templates(model)
+    second = templates(model)
+    assert first.shape == old.shape
+    spectra = [np.abs(np.fft.fft2(values)) for values in (old, first, second)]
+    np.testing.assert_allclose(spectra[1], spectra[0], rtol=1e-2, atol=1e-2)
+    np.testing.assert_allclose(first.mean(axis=(1, 2)), old.mean(axis=(1, 2)), atol=1e-5)
+    centred = [x - x.mean(axis=(1, 2), keepdims=True) for x in (old, first, second)]
+    for i in range(3):
+        for other in (centred[0], centred[2]):
+            assert max(abs(cosine(centred[1][i], other[j])) for j in range(3)) < 0.05
+
+
+def test_seeds_repeat_templates(model):
+    found = []
+    for seed in (1, 1, 2):
+        model = tiny_malp()
+        keys.renew_templates(model, seed)
+        found.append(templates(model))
+    assert (found[0] == found[1]).all() and (found[0] != found[2]).any()
+
+
+# --- the file ---------------------------------------------------------------------------------
+
+
+def test_a_key_comes_back_and_is_private(tmp_path, model):
+    path = tmp_path / "folder" / "mine.key"
+    keys.save_key(path, model, CARD)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["mine.key"]
+    card = keys.read_key_card(path)
+    assert {**CARD, "sha256": card["sha256"]} == card and len(card["sha256"]) == 64
+    copy = keys.load_key(path)
+    for old, new in zip(model.weights, copy.weights, strict=True):
+        assert old.path == new.path
+        np.testing.assert_array_equal(np.asarray(old).astype(np.float16), np.asarray(new))
+    picture = np.full((40, 40, 3), 90, np.uint8)
+    assert np.abs(protect(copy, picture).astype(int) - protect(model, picture)).max() <= 1
+    keys.save_key(tmp_path / "again.key", model, CARD)
+    assert (tmp_path / "again.key").read_bytes() == path.read_bytes()
+
+
+def test_an_existing_key_is_kept(tmp_path, model):
+    path = tmp_path / "mine.key"
+    path.write_text("precious")
+    path.chmod(0o644)
+    with pytest.raises(ValueError, match="exists"):
+        keys.save_key(path, model, CARD)
+    assert path.read_text() == "precious"
+    keys.save_key(path, model, CARD, overwrite=True)
+    assert keys.read_key_card(path)["name"] == "mine"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_damaged_keys_are_refused(tmp_path, model):
+    path = tmp_path / "mine.key"
+    keys.save_key(path, model, CARD)
+    content = path.read_bytes()
+    places = [*range(0, 120, 7), *np.random.default_rng(0).integers(0, len(content), 40)]
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << (place % 8)
+        path.write_bytes(damaged)
+        for read in (keys.read_key_card, keys.load_key):
+            with pytest.raises(ValueError, match="mine.key: is (not a key|damaged)"):
+                read(path)
+    for cut in (1, 100, len(content) - 90, len(content) - 5):
+        path.write_bytes(content[:-cut])
+        with pytest.raises(ValueError, match="mine.key: is (not a key|damaged)"):
+            keys.read_key_card(path)
+    path.write_bytes(content + b"\n")
+    with pytest.raises(ValueError, match="damaged"):
+        keys.read_key_card(path)
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match="is empty"):
+        keys.read_key_card(path)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"filters": 8}, "needs floats of shape"),
+        ({"count": 2}, "needs floats of shape"),
+        ({"matched": False}, "needs floats of shape"),
+        ({"colour": 1}, "cannot build"),
+    ],
+)
+def test_keys_that_do_not_fit_their_model_are_refused(tmp_path, model, arguments, message):
+    architecture = {"name": "malp", "arguments": {**ARGUMENTS, **arguments}}
+    keys.save_key(tmp_path / "mine.key", model, {**CARD, "architecture": architecture})
+    with pytest.raises(ValueError, match=f"mine.key: .*{message}"):
+        keys.load_key(tmp_path / "mine.key")
+
+
+def test_cards_are_checked(tmp_path, model):
+    for field in CARD:
+        card = {key: value for key, value in CARD.items() if key != field}
+        with pytest.raises(ValueError, match=f"lacks {field}"):
+            keys.save_key(tmp_path / "key", model, card)
+    for change in ({"map_threshold": "high"}, {"score_threshold": np.nan}, {"data": ""}):
+        with pytest.raises(ValueError, match="no calibration"):
+            keys.save_key(
+                tmp_path / "key", model, {**CARD, "calibration": {**CALIBRATION, **change}}
+            )
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- keygen -----------------------------------------------------------------------------------
+
+
+def test_make_key_trains_a_renewed_preset(tmp_path, preset):
+    seen = []
+
+    def fine_tune(model):
+        seen.append(templates(model))
+        for weight in model.classifier.weights:
+            weight.assign(weight + 1)
+        return FineTuned({**CALIBRATION, "data": "here"}, {"steps": 3})
+
+    card = make_key(tmp_path / "mine.key", preset, fine_tune, seed=4)
+    preset_card = malp_keras.read_card(preset)
+    assert card["name"] == "tiny with own templates" and card["recipe"] == {"steps": 3}
+    assert card["preset"] == {"name": "tiny", "sha256": preset_card["sha256"]}
+    assert card["calibration"]["data"] == "here"
+    old, new = malp_keras.from_preset(preset), keys.load_key(tmp_path / "mine.key")
+    np.testing.assert_allclose(templates(new), seen[0], atol=1e-3)
+    assert np.abs(templates(new) - templates(old)).max() > 0.1
+    for a, b in zip(old.classifier.weights, new.classifier.weights, strict=True):
+        np.testing.assert_allclose(np.asarray(a) + 1, np.asarray(b), atol=2e-3)
+    with pytest.raises(ValueError, match="exists"):
+        make_key(tmp_path / "mine.key", preset, None)
+
+
+EXPERIMENT = """
+from training.experiments import MaLPExperiment
+from datasets.protection_batches import ProtectionRecipe
+from malp_keras.losses import LossWeights
+
+experiment = MaLPExperiment(
+    recipe=ProtectionRecipe(
+        size=64, manipulations={"splice": 1, "erase": 1}, sides=(64,), harmless_share=0.5
+    ),
+    loss=LossWeights(template_magnitude=0, template_similarity=0, template_low_frequency=0),
+    exact_mask=True,
+    batch_size=2,
+)
+"""
+
+
+@pytest.mark.slow
+def test_keygen_makes_a_key_that_verifies(tmp_path, preset, capsys):
+    (tmp_path / "experiment.py").write_text(EXPERIMENT)
+    path = str(tmp_path / "mine.key")
+    options = ["--preset", preset, "--config", str(tmp_path / "experiment.py"), "--steps", "2"]
+    assert main(["keygen", path, *options]) == 0
+    said = capsys.readouterr().out
+    card = keys.read_key_card(path)
+    assert card["sha256"] in said and "minutes" in said
+    assert card["recipe"]["steps"] == 2 and "splice" in card["calibration"]["data"]
+    old, new = malp_keras.from_preset(preset), keys.load_key(path)
+    assert any(
+        (np.asarray(a) != np.asarray(b)).any()
+        for a, b in zip(old.localizer.weights, new.localizer.weights, strict=True)
+    )
+    # Training leaves the templates as they were drawn: of the preset's spectrum.
+    spectra = [np.abs(np.fft.fft2(templates(one))) for one in (old, new)]
+    np.testing.assert_allclose(spectra[1], spectra[0], rtol=0.02, atol=0.05)
+    picture = str(malp_keras_sample())
+    for command, out in (("protect", "copies"), ("verify", "verdicts")):
+        assert main([command, picture, "-o", str(tmp_path / out), "--key", path]) == 0
+    (line,) = (tmp_path / "verdicts/report.jsonl").read_text().splitlines()
+    assert json.loads(line)["calibrated_on"] == card["calibration"]["data"]
+    assert main(["keygen", path, *options]) == 2
+    assert "exists" in capsys.readouterr().err
+
+
+def malp_keras_sample():
+    from datasets.photographs.sources import bundled_photographs
+
+    return bundled_photographs("test")[0]
+
+
+def test_keygen_says_what_it_lacks(tmp_path, preset, monkeypatch, capsys):
+    path = str(tmp_path / "mine.key")
+    cases = {
+        "neither a preset": ["--preset", "no_such_preset"],
+        "no such config file": ["--preset", preset],
+        "No such file|no such folder|not a folder": [
+            *("--preset", preset, "--config", "configs/malp_local.py"),
+            *("--photos", str(tmp_path / "missing")),
+        ],
+    }
+    for reason, options in cases.items():
+        assert main(["keygen", path, *options]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: ") and error.count("\n") == 1, error
+        assert any(part in error for part in reason.split("|")), error
+    monkeypatch.setitem(sys.modules, "train_malp_key", None)
+    assert main(["keygen", path, "--preset", preset]) == 2
+    assert "run it in the folder of a checkout" in capsys.readouterr().err
+    for wrong in (["keygen"], ["keygen", path, "--steps", "0"]):
+        with pytest.raises(SystemExit) as caught:
+            main(wrong)
+        assert caught.value.code == 2
+    assert list(tmp_path.iterdir()) == []

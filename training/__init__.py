@@ -1,0 +1,1 @@
+"""The trainings of this repository; `train.py` is their command line."""
