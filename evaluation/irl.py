@@ -180,7 +180,7 @@ def grid_row_of(
     picture: Picture, inpainter: str, localizer: Localizer, threshold: float
 ) -> tuple[str, dict[str, np.ndarray]]:
     """Makes one row of the picture grid, in the clean condition: label, thumbnails by header."""
-    probability = localizer.localize(picture.versions[inpainter])
+    probability = localizer.localize(picture.versions[inpainter]).map
     f1 = metrics.localization_scores(probability, picture.mask, threshold)["F1"]
     maps = {
         "probability map": probability,

@@ -8,6 +8,7 @@ unprotected photographs are inspected, too. `measuring_malp` defines what is mea
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import sys
 from collections.abc import Sequence
@@ -26,12 +27,12 @@ from evaluation.measuring_malp import (
     Calibrator,
     Conditions,
     Measurements,
-    Proactive,
     Source,
-    Thresholds,
+    calibration_of,
     measure_all,
     photographs,
 )
+from evaluation.methods import Proactive
 from evaluation.tables.malp import command, report
 from evaluation.tables.malp.specs import CORPORA
 from evaluation.tables.report import write
@@ -40,6 +41,7 @@ from forensics_keras.images import read_bytes, read_image, write_png
 from forensics_keras.presets import CARD_FILE, load_model_file
 from forensics_keras.records import library_versions, to_json, write_json
 from malp_keras import keys
+from malp_keras.calibration import Calibration
 from malp_keras.malp import MaLP
 from training import loop
 
@@ -219,10 +221,12 @@ def write_results(
     thresholds = report.thresholds_of(methods, options.seed)
     results = {
         **settings,
-        "thresholds": {method.name: method.thresholds._asdict() for method in methods},
+        "thresholds": {
+            method.name: dataclasses.asdict(calibration_of(method)) for method in methods
+        },
         "manipulations": [one.name for one in conditions.manipulations],
         "degradations": conditions.degradations,
-        "calibration": methods[0].thresholds.calibration(),
+        "calibration": dataclasses.asdict(methods[0].calibration),
         "seed": options.seed,
         "versions": library_versions(),
         "summaries": report.summaries(measured, thresholds, options.seed),
@@ -254,11 +258,11 @@ def _check(options: argparse.Namespace) -> None:
 
 def notes(method: Proactive) -> list[str]:
     """What stands below the tables."""
-    limits = method.thresholds
+    limits = method.calibration
     return [
         *report.EXPLANATION,
-        f"A pixel is flagged from {limits.map:.3g}, a picture called manipulated from the score "
-        f"{limits.score:.3g} and protected from the cosine {limits.cosine:.3g} on; calibrated on: "
+        f"A pixel is flagged from {limits.map_threshold:.3g}, a picture called manipulated from the score "
+        f"{limits.score_threshold:.3g} and protected from the cosine {limits.cosine_threshold:.3g} on; calibrated on: "
         f"{limits.data}.",
     ]
 
@@ -281,7 +285,7 @@ def calibrate(options: argparse.Namespace) -> int:
     thresholds = calibrator.thresholds(data)
     folder = preset_folder(options.preset)
     card = malp_keras.read_card(options.preset)
-    card["calibration"] = thresholds.calibration()
+    card["calibration"] = dataclasses.asdict(thresholds)
     write_json(folder / CARD_FILE, card)
     print(f"{weights['name']}: {to_json(card['calibration'], indent=2)}")
     return say_failures(measured.failed, sources)
@@ -302,7 +306,7 @@ def load_method(options: argparse.Namespace) -> tuple[Proactive, dict[str, str]]
     else:
         card = malp_keras.read_card(options.preset)
         model = malp_keras.from_preset(options.preset)
-    method = Proactive(model, card["name"], Thresholds.of_card(card))
+    method = Proactive(model, card["name"], Calibration.of_card(card))
     return method, {"name": card["name"], "sha256": card["sha256"]}
 
 

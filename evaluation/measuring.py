@@ -16,7 +16,7 @@ from datasets.pairs import Pair, read_pair
 from forensics_keras import metrics
 from forensics_keras.figures import thumbnail
 from forensics_keras.images import read_image
-from forensics_keras.localizer import AllOne, AllZero, Localizer, Noise
+from forensics_keras.localizer import Localizer, trivial_baselines
 
 GRID_PICTURES = 6
 GROUPED_BY = ("method", "inpainter", "degradation")
@@ -87,9 +87,9 @@ def trivial_records(picture: Picture, options: Conditions) -> list[dict]:
     once = {
         inpainter if inpainter == UNTOUCHED else "any": inpainter for inpainter in picture.versions
     }
-    for trivial in (AllZero(), AllOne(), Noise(options.seed)):
+    for trivial in trivial_baselines(options.seed):
         for label, inpainter in once.items():
-            probability = trivial.localize(picture.versions[inpainter])
+            probability = trivial.localize(picture.versions[inpainter]).map
             records.append(
                 score(picture, trivial.name, label, "any", probability, options.threshold)
             )
@@ -108,7 +108,7 @@ def method_records(
     records = []
     for inpainter in inpainters:
         for spec in degradations:
-            probability = localizer.localize(degrade(picture.versions[inpainter], spec, seed))
+            probability = localizer.localize(degrade(picture.versions[inpainter], spec, seed)).map
             records.append(
                 score(picture, localizer.name, inpainter, spec, probability, options.threshold)
             )

@@ -15,7 +15,7 @@ A method protects photographs (a passive one leaves them as they are) and later 
 
 from __future__ import annotations
 
-import abc
+import math
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,8 +24,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
-import keras
 import numpy as np
 from tqdm import tqdm
 
@@ -37,15 +35,14 @@ from evaluation.measuring import GRID_PICTURES
 from forensics_keras import metrics
 from forensics_keras.figures import thumbnail
 from forensics_keras.images import read_image
-from forensics_keras.localizer import AllOne, AllZero, Localizer, Noise
-from malp_keras import keys, protection, verification
-from malp_keras.malp import MaLP
-from malp_keras.verification import AUTHENTIC, MANIPULATED, UNPROTECTED, judge
+from forensics_keras.localizer import Finding, Localizer, trivial_baselines
+from malp_keras.calibration import AUTHENTIC, MANIPULATED, UNPROTECTED, VERDICTS, Calibration
+from malp_keras.ground_truth import cosine, difference_map
+from malp_keras.protector import Protector
 
 UNTOUCHED = "none"
 CLEAN, ANY, HARMLESS = "clean", "any", "harmless"
 LOCALIZATION_MEASURES = ("F1", "IoU", "precision", "recall", "AUC")
-VERDICTS = (AUTHENTIC, MANIPULATED, UNPROTECTED)
 CONDITION = ("method", "manipulation", "degradation")
 OF_MANIPULATIONS = ("manipulation", "family", "seen")
 """Fields of records that tell only manipulated pictures apart; tables may add the last."""
@@ -54,140 +51,6 @@ MAX_FALSE_ALARMS = 0.01
 WHOLE_MULTIPLE = 8
 MAP_STEPS = 1000
 """Thresholds of maps are chosen among multiples of 1 / `MAP_STEPS`."""
-
-
-class Thresholds(NamedTuple):
-    """Where verdicts change.
-
-    Attributes:
-        map: A pixel is called manipulated from this value of the map on.
-        score: A picture is called manipulated from this score on.
-        cosine: A picture is called protected from this cosine of the recovered template on.
-        data: What they were chosen on.
-    """
-
-    map: float = 0.5
-    score: float = 0.5
-    cosine: float = 0.5
-    data: str = "not calibrated"
-
-    @classmethod
-    def of_card(cls, card: Mapping) -> Thresholds:
-        """Reads the thresholds of a model card, or takes the defaults where it has none."""
-        return cls(*keys.checked_calibration(card).values()) if "calibration" in card else cls()
-
-    def calibration(self) -> dict[str, object]:
-        """The field `calibration` of a model card."""
-        return dict(zip(keys.CALIBRATION, self, strict=True))
-
-
-class Finding(NamedTuple):
-    """What a method says about one picture.
-
-    Attributes:
-        map: Fakeness map, float32 (H, W), 0 to 1.
-        score: How surely the picture is manipulated, 0 to 1.
-        cosine: Of the recovered template with the nearest one of the set; NaN without templates.
-    """
-
-    map: np.ndarray
-    score: float
-    cosine: float = float("nan")
-
-
-class Method(abc.ABC):
-    """A method that is measured, proactive or passive.
-
-    Attributes:
-        name: For tables.
-        thresholds: Where its verdicts change.
-        protects: Whether `protect` changes anything.
-    """
-
-    name: str
-    thresholds: Thresholds = Thresholds()
-    protects: bool = False
-
-    def protect(self, image: np.ndarray) -> np.ndarray:
-        """Protects a photograph, uint8 (H, W, 3); passive methods leave it as it is."""
-        return image
-
-    @abc.abstractmethod
-    def inspect(self, image: np.ndarray) -> Finding:
-        """Looks for manipulations in a picture, uint8 (H, W, 3)."""
-
-    def verdict(self, finding: Finding) -> str:
-        """One of `VERDICTS`."""
-        limits = self.thresholds
-        cosine = finding.cosine if self.protects else float("inf")
-        return judge(finding.score, cosine, limits.score, limits.cosine)
-
-
-class Proactive(Method):
-    """MaLP, or with templates of strength 0 a passive network in its place.
-
-    Args:
-        model: As `malp_keras.from_preset` returns it.
-        name: For tables.
-        thresholds: Where its verdicts change.
-        scaled: Whether pictures are scaled to the model's size for inspection, and the map back
-            to theirs ("sc." in the paper); otherwise they are inspected as they are ("no sc.").
-        branch: Instead of the model's CNN, what gives the map: pictures (N, H, W, 3) of the
-            model's size to maps (N, H, W, 1).
-    """
-
-    def __init__(
-        self,
-        model: MaLP,
-        name: str = "MaLP",
-        thresholds: Thresholds | None = None,
-        scaled: bool = True,
-        branch: keras.Model | None = None,
-    ):
-        self.model = model
-        self.name = name
-        self.thresholds = thresholds or Thresholds()
-        self.scaled = scaled
-        self.branch = branch
-        self.protects = model.template_layer.strength > 0
-
-    def protect(self, image: np.ndarray) -> np.ndarray:
-        return protection.protect(self.model, image)
-
-    def inspect(self, image: np.ndarray) -> Finding:
-        if self.scaled:
-            finding = Finding(*verification.inspect(self.model, image))
-        else:
-            outputs = self.model(image[np.newaxis], training=False)
-            score = keras.ops.sigmoid(outputs["logit"])[0]
-            fakeness = np.asarray(outputs["map"], np.float32)[0, ..., 0]
-            finding = Finding(fakeness, float(score), float(outputs["cosine"][0]))
-        if self.branch is None:
-            return finding
-        pixels = verification.scale_picture(image, self.model.size)[np.newaxis]
-        fakeness = np.asarray(self.branch.predict_on_batch(pixels), np.float32)[0, ..., 0]
-        return finding._replace(map=cv2.resize(fakeness, image.shape[1::-1]))
-
-
-class Trivial(Method):
-    """A map that does not look at the picture; its score is that of the map.
-
-    Args:
-        localizer: One of `forensics_keras.localizer`.
-    """
-
-    def __init__(self, localizer: Localizer):
-        self.localizer = localizer
-        self.name = localizer.name
-
-    def inspect(self, image: np.ndarray) -> Finding:
-        fakeness = self.localizer.localize(image)
-        return Finding(fakeness, metrics.picture_score(fakeness))
-
-
-def trivial_methods(seed: int) -> list[Method]:
-    """The floor that every table starts with: zero, constant and noise."""
-    return [Trivial(localizer) for localizer in (AllZero(), AllOne(), Noise(seed))]
 
 
 class Photograph(NamedTuple):
@@ -233,27 +96,6 @@ def central_square(photograph: np.ndarray, size: int) -> np.ndarray:
 def picture_seed(name: str, seed: int) -> int:
     """Derives the seed of a photograph from its name, so that it depends on no other one."""
     return zlib.crc32(f"{seed} {name}".encode(errors="surrogateescape"))
-
-
-def difference_map(original: np.ndarray, manipulated: np.ndarray) -> np.ndarray:
-    """The fakeness map that is true by the paper's eq. (5): `Gray(|I - G(T(I))|) / 255`.
-
-    Args:
-        original: uint8 (H, W, 3), before protection.
-        manipulated: uint8 (H, W, 3).
-
-    Returns:
-        float32 (H, W), 0 to 1. It is not stretched: a template shows in it everywhere.
-    """
-    difference = cv2.absdiff(original, manipulated).astype(np.float32)
-    return cv2.cvtColor(difference, cv2.COLOR_RGB2GRAY) / 255
-
-
-def cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """Cosine of the angle between two arrays, all values taken as one vector; 0 if one is zero."""
-    a, b = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
-    norms = np.linalg.norm(a) * np.linalg.norm(b)
-    return float(a @ b / norms) if norms else 0.0
 
 
 def map_scores(
@@ -304,7 +146,10 @@ class Inspection(NamedTuple):
 
 
 def measure(
-    photograph: Photograph, method: Method, conditions: Conditions, others: Sequence[Method] = ()
+    photograph: Photograph,
+    method: Localizer,
+    conditions: Conditions,
+    others: Sequence[Localizer] = (),
 ) -> Iterator[Inspection]:
     """Takes a photograph through every condition.
 
@@ -312,7 +157,7 @@ def measure(
         photograph: To begin with.
         method: Protects it and inspects what became of it.
         conditions: What happens in between.
-        others: Methods that inspect the same pictures, without a degradation: the trivial ones,
+        others: Localizers that inspect the same pictures, without a degradation: the trivial ones,
             whose maps are the same under all of them.
 
     Yields:
@@ -341,7 +186,7 @@ def measure(
 def _inspect(
     photograph: Photograph,
     protected: np.ndarray,
-    method: Method,
+    method: Localizer,
     result: Manipulated,
     spec: str,
     manipulation: Manipulation | None = None,
@@ -350,13 +195,13 @@ def _inspect(
     """Inspects a picture under a degradation, and scores what the method says."""
     is_degraded = spec != ANY and not spec.startswith(HARMLESS)
     picture = degrade(result.image, spec, photograph.seed) if is_degraded else result.image
-    finding = method.inspect(picture)
+    finding = method.localize(picture)
     if manipulation is None:
-        flagged = metrics.untouched_scores(finding.map, method.thresholds.map)["pixels_flagged"]
+        flagged = metrics.untouched_scores(finding.map, method.threshold)["pixels_flagged"]
         scores = {"pixels_flagged": flagged, "map_mean": float(finding.map.mean())}
     else:
         difference = difference_map(photograph.image, result.image)
-        scores = map_scores(finding.map, difference, result.mask, method.thresholds.map)
+        scores = map_scores(finding.map, difference, result.mask, method.threshold)
     record = {
         "picture": photograph.name,
         "method": method.name,
@@ -365,14 +210,26 @@ def _inspect(
         "family": manipulation.family if manipulation else "",
         "degradation": spec,
         "score": finding.score,
-        "cosine": finding.cosine,
-        "verdict": method.verdict(finding),
+        "cosine": finding.details.get("cosine", math.nan),
+        "verdict": _verdict(method, finding),
         "scores": scores,
     }
     return Inspection(record, photograph.image, protected, picture, result.mask, finding)
 
 
-def quality_record(photograph: Photograph, method: Method) -> dict:
+def _verdict(method: Localizer, finding: Finding) -> str:
+    """What a method without a classifier says is judged by its score."""
+    if isinstance(method, Protector):
+        return finding.verdict
+    return calibration_of(method).verdict(finding.score, math.inf)
+
+
+def calibration_of(method: Localizer) -> Calibration:
+    """Where the verdicts of a method change: at one half where it does not say."""
+    return method.calibration if isinstance(method, Protector) else Calibration()
+
+
+def quality_record(photograph: Photograph, method: Localizer) -> dict:
     """PSNR and SSIM of a protected picture against its original."""
     protected = method.protect(photograph.image)
     return {
@@ -414,7 +271,7 @@ def _mean_scores(records: Sequence[dict]) -> dict[str, float]:
 
 
 def detection(
-    records: Sequence[dict], by: Sequence[str], thresholds: Mapping[str, Thresholds], seed: int
+    records: Sequence[dict], by: Sequence[str], thresholds: Mapping[str, Calibration], seed: int
 ) -> list[dict]:
     """How well scores tell manipulated pictures from authentic ones, for each group.
 
@@ -447,7 +304,7 @@ def detection(
         group = dict(zip(by, key, strict=True))
         negative = authentic.get(tuple(group[field] for field in shared))
         if negative:
-            threshold = thresholds[group["method"]].score
+            threshold = thresholds[group["method"]].score_threshold
             found = metrics.binary_scores(scores, negative, threshold, seed)
             counts = {"manipulated": len(scores), "authentic": len(negative)}
             groups.append({**group, **counts, "scores": found})
@@ -487,7 +344,7 @@ class Calibrator:
         """Takes an inspection of `measure` into account."""
         truth, finding = inspection.record["truth"], inspection.finding
         if truth in self._cosines:
-            self._cosines[truth].append(finding.cosine)
+            self._cosines[truth].append(finding.details["cosine"])
         if truth == AUTHENTIC:
             self._scores.append(finding.score)
             levels = map_levels(finding.map)
@@ -495,7 +352,7 @@ class Calibrator:
         elif inspection.mask is not None and inspection.mask.any():
             self._curves.append(f1_curve(finding.map, inspection.mask))
 
-    def thresholds(self, data: str) -> Thresholds:
+    def thresholds(self, data: str) -> Calibration:
         """Chooses.
 
         Args:
@@ -515,7 +372,7 @@ class Calibrator:
         if not all(self._cosines.values()):
             raise ValueError("calibration needs protected and unprotected pictures")
         limits = reached_by_few(self._scores), self._cosine_limit()
-        return Thresholds(self._map_level() / MAP_STEPS, *limits, data)
+        return Calibration(self._map_level() / MAP_STEPS, *limits, data)
 
     def _cosine_limit(self) -> float:
         # What took the template away, such as strong blur, leaves a cosine near that of pictures
@@ -598,7 +455,7 @@ class Measurements(NamedTuple):
 
 def measure_all(
     sources: Sequence[Source],
-    methods: Sequence[Method],
+    methods: Sequence[Localizer],
     conditions: Conditions,
     seed: int,
     watch: Callable[[Inspection], None] = lambda inspection: None,
@@ -614,7 +471,7 @@ def measure_all(
         watch: Is shown every inspection of the first method.
     """
     measured = Measurements([], [], [], [])
-    floor = trivial_methods(seed)
+    floor = trivial_baselines(seed)
     for name, read in tqdm(sources, unit="picture", disable=None):
         try:
             photograph = Photograph(name, read(), picture_seed(name, seed))
@@ -637,14 +494,14 @@ def measure_all(
 
 
 def _grid_rows(
-    inspections: Sequence[Inspection], method: Method, conditions: Conditions, number: int
+    inspections: Sequence[Inspection], method: Localizer, conditions: Conditions, number: int
 ) -> list[tuple[str, dict[str, np.ndarray]]]:
     """The row of a photograph in the picture grid, manipulations in turn; none if it is full."""
     if number >= GRID_PICTURES or not conditions.manipulations:
         return []
     shown = conditions.manipulations[number % len(conditions.manipulations)].name
     [row] = [
-        grid_row(one, method.thresholds.map)
+        grid_row(one, method.threshold)
         for one in inspections
         if (one.record["method"], one.record["manipulation"]) == (method.name, shown)
         and one.record["degradation"] == conditions.degradations[0]

@@ -1,11 +1,21 @@
-"""Command lines: types of options, and how a program with several commands runs."""
+"""Command lines: types of options, exit codes, and how a program with several commands runs."""
 
 from __future__ import annotations
 
 import argparse
+import enum
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+
+
+class ExitCode(enum.IntEnum):
+    """How every command of this repository ends."""
+
+    DONE = 0
+    SOME_FAILED = 1  # the others are done, and the failed ones are named
+    REFUSED = 2  # bad options or input, or something cannot be written
+    INTERRUPTED = 130
 
 
 def at_least(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -48,26 +58,34 @@ def checked_by(check: Callable[[str], object]) -> Callable[[str], str]:
     return checked
 
 
+def one_line(error: Exception) -> str:
+    """The message of an error without line breaks."""
+    return " ".join(str(error).split())
+
+
 def run_program(
-    prog: str,
+    prog: str | None,
     description: str | None,
     add_commands: Iterable[Callable[[argparse._SubParsersAction], None]],
     arguments: Sequence[str] | None = None,
 ) -> int:
-    """Runs one of several commands.
+    """Runs one of several commands: the one place where their errors are reported.
 
     Args:
-        prog: How the program is called.
-        description: For its help.
+        prog: How the program is called; `None` for the name of its file.
+        description: For its help, whose line breaks are kept.
         add_commands: Each adds a command to the parser, with `run` among its defaults: a function
-            from the parsed options to the exit status.
+            from the parsed options to an exit code, or to `None` when all is done.
         arguments: Without the program's name; those of the process by default.
 
     Returns:
-        Exit status: what the command's `run` gave, or 130 when interrupted. Wrong usage raises
-        SystemExit with status 2.
+        The command's exit code; `ExitCode.REFUSED`, after one line on stderr, for a `ValueError`
+        or an `OSError`; `ExitCode.INTERRUPTED` for Ctrl-C. Wrong usage raises SystemExit with
+        `ExitCode.REFUSED`.
     """
-    parser = argparse.ArgumentParser(prog=prog, description=description)
+    parser = argparse.ArgumentParser(
+        prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add_command in add_commands:
         add_command(commands)
@@ -75,7 +93,10 @@ def run_program(
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="PIL")  # errors say what matters
-            return options.run(options)
+            return options.run(options) or ExitCode.DONE
+    except (OSError, ValueError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return ExitCode.REFUSED
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return ExitCode.INTERRUPTED

@@ -1,6 +1,7 @@
-"""Localizers: anything that turns a picture into a map of inpainting probabilities.
+"""The contract of all methods: a picture in, what was found in it out.
 
-Evaluation and prediction know this interface only and no method by name.
+Evaluation, prediction and reports know this interface only and no method by name. Here are the
+methods that need no paper: any Keras model, and the trivial baselines that every table starts with.
 """
 
 from __future__ import annotations
@@ -8,38 +9,96 @@ from __future__ import annotations
 import abc
 import threading
 import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
 
-from forensics_keras import tiling
+from forensics_keras import metrics, tiling
 
 MIN_SIDE = 16
 """Least height and width, in pixels, of a picture that a network is asked about."""
 
 
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """What a method says about one picture. `np.asarray(finding)` is its map.
+
+    Attributes:
+        map: Each pixel's probability of having been manipulated, float32 (H, W), 0 to 1.
+        score: How surely the picture as a whole is manipulated, 0 to 1.
+        verdict: The method's judgement in one word or two, such as `"manipulated"`.
+        threshold: A pixel is flagged from this value of the map on, 0 to 1.
+        details: What else the method knows, by name: the cosine of MaLP's template, for one.
+    """
+
+    map: np.ndarray
+    score: float
+    verdict: str
+    threshold: float
+    details: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def mask(self) -> np.ndarray:
+        """The flagged pixels, bool (H, W)."""
+        return metrics.flagged_pixels(self.map, self.threshold)
+
+    @property
+    def flagged_share(self) -> float:
+        """The share of flagged pixels, 0 to 1."""
+        return float(self.mask.mean())
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        """The map, for NumPy and for plotting."""
+        return np.array(self.map, dtype) if copy or dtype else self.map
+
+
 class Localizer(abc.ABC):
-    """A method that localizes inpainting.
+    """A method that localizes manipulation.
 
     Attributes:
         name: Short name for tables and reports.
+        threshold: A pixel is flagged from this value of the map on, 0 to 1.
+        protects: Whether `protect` changes pictures: what a proactive method needs beforehand.
     """
 
     name: str
+    threshold: float = 0.5
+    protects: bool = False
 
     @abc.abstractmethod
-    def localize(self, image: np.ndarray) -> np.ndarray:
-        """Gives each pixel its probability of having been inpainted.
+    def localize(self, image: np.ndarray) -> Finding:
+        """Looks for manipulated pixels in a picture.
 
         Args:
             image: uint8 array (height, width, 3), RGB.
 
         Returns:
-            float32 array (height, width), values 0 to 1.
+            The `Finding`, whose map has the picture's size.
 
         Raises:
             ValueError: The picture does not suit the method.
         """
+
+    def protect(self, image: np.ndarray) -> np.ndarray:
+        """Prepares a picture before it is published; passive methods leave it as it is.
+
+        Args:
+            image: uint8 array (height, width, 3), RGB.
+
+        Returns:
+            uint8 array of the same shape.
+
+        Raises:
+            ValueError: The picture does not suit the method.
+        """
+        return image
+
+    def _found(self, probability: np.ndarray) -> Finding:
+        """The finding of a method that knows nothing but its map."""
+        verdict = metrics.verdict(float(metrics.flagged_pixels(probability, self.threshold).mean()))
+        return Finding(probability, metrics.picture_score(probability), verdict, self.threshold)
 
 
 def check_picture(image: np.ndarray) -> None:
@@ -64,19 +123,22 @@ class ModelLocalizer(Localizer):
         model: Maps (1, H, W, 3), RGB in 0 to 255, to (1, H, W, C), whose first channel is the
             probability map.
         name: Short name for tables and reports.
+        threshold: A pixel is flagged from this probability on, 0 to 1.
         whole_limit: Largest area, in pixels, of a picture that is given to the model at once.
         tile: Greatest height and width of a tile in pixels.
         overlap: Least number of pixels that neighbouring tiles share.
 
     Example:
-        >>> localizer = ModelLocalizer(irl_keras.from_preset("irl_small"))  # doctest: +SKIP
-        >>> probability = localizer.localize(images.read_image("holiday.jpg"))  # doctest: +SKIP
+        >>> localizer = ModelLocalizer(keras.models.load_model("mine.keras"))  # doctest: +SKIP
+        >>> found = localizer.localize(images.read_image("holiday.jpg"))  # doctest: +SKIP
+        >>> found.map, found.score, found.mask  # doctest: +SKIP
     """
 
     def __init__(
         self,
         model: keras.Model,
-        name: str = "irl",
+        name: str = "model",
+        threshold: float = 0.5,
         whole_limit: int = 768 * 768,
         tile: int = 512,
         overlap: int = 64,
@@ -84,18 +146,19 @@ class ModelLocalizer(Localizer):
         tiling.tile_starts(tile, tile, overlap)  # refuses sizes that do not go together
         self.model = model
         self.name = name
+        self.threshold = threshold
         self.whole_limit = whole_limit
         self.tile = tile
         self.overlap = overlap
         # Pictures may come from several threads, for which Keras' `predict` is not made.
         self._lock = threading.Lock()
 
-    def localize(self, image: np.ndarray) -> np.ndarray:
+    def localize(self, image: np.ndarray) -> Finding:
         check_picture(image)
         height, width = image.shape[:2]
         if height * width <= self.whole_limit:
-            return self._run(image)
-        return tiling.localize_in_tiles(image, self._run, self.tile, self.overlap)
+            return self._found(self._run(image))
+        return self._found(tiling.localize_in_tiles(image, self._run, self.tile, self.overlap))
 
     def _run(self, image: np.ndarray) -> np.ndarray:
         with self._lock:
@@ -110,22 +173,22 @@ class ModelLocalizer(Localizer):
         return output[0, ..., 0]
 
 
-class AllZero(Localizer):
-    """Finds nothing anywhere: the floor that every table starts with."""
+class AllZeros(Localizer):
+    """Finds nothing anywhere."""
 
-    name = "all zero"
+    name = "all zeros"
 
-    def localize(self, image: np.ndarray) -> np.ndarray:
-        return np.zeros(image.shape[:2], np.float32)
+    def localize(self, image: np.ndarray) -> Finding:
+        return self._found(np.zeros(image.shape[:2], np.float32))
 
 
-class AllOne(Localizer):
-    """Calls every pixel inpainted."""
+class AllOnes(Localizer):
+    """Calls every pixel manipulated."""
 
-    name = "all one"
+    name = "all ones"
 
-    def localize(self, image: np.ndarray) -> np.ndarray:
-        return np.ones(image.shape[:2], np.float32)
+    def localize(self, image: np.ndarray) -> Finding:
+        return self._found(np.ones(image.shape[:2], np.float32))
 
 
 class Noise(Localizer):
@@ -140,6 +203,15 @@ class Noise(Localizer):
     def __init__(self, seed: int = 0):
         self.seed = seed
 
-    def localize(self, image: np.ndarray) -> np.ndarray:
+    def localize(self, image: np.ndarray) -> Finding:
         generator = np.random.default_rng([self.seed, zlib.crc32(np.ascontiguousarray(image))])
-        return generator.random(image.shape[:2], np.float32)
+        return self._found(generator.random(image.shape[:2], np.float32))
+
+
+def trivial_baselines(seed: int) -> list[Localizer]:
+    """The methods that look at nothing, with which every table starts.
+
+    Args:
+        seed: Of the noise.
+    """
+    return [AllZeros(), AllOnes(), Noise(seed)]

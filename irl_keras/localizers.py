@@ -1,8 +1,8 @@
 """Methods that localize manipulation in any picture; see `forensics_keras.localizer`."""
 
 from forensics_keras.localizer import (
-    AllOne,
-    AllZero,
+    AllOnes,
+    AllZeros,
     Localizer,
     ModelLocalizer,
     Noise,
@@ -10,8 +10,8 @@ from forensics_keras.localizer import (
 )
 
 __all__ = [
-    "AllOne",
-    "AllZero",
+    "AllOnes",
+    "AllZeros",
     "Localizer",
     "ModelLocalizer",
     "Noise",

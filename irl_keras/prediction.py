@@ -26,9 +26,9 @@ import numpy as np
 
 from forensics_keras import batch, command_line, images, metrics
 from forensics_keras.figures import write_map, write_overlay
-from forensics_keras.localizer import Localizer, ModelLocalizer
+from forensics_keras.localizer import Finding, Localizer, ModelLocalizer
 from forensics_keras.presets import load_model_file
-from irl_keras.presets import from_preset, read_card
+from irl_keras.presets import calibrated_threshold, from_preset, read_card
 
 
 class Method(NamedTuple):
@@ -45,9 +45,7 @@ class Method(NamedTuple):
     threshold: float
 
 
-def localize_file(
-    path: str | os.PathLike, localizer: Localizer
-) -> tuple[np.ndarray, np.ndarray, str]:
+def localize_file(path: str | os.PathLike, localizer: Localizer) -> tuple[np.ndarray, Finding, str]:
     """Reads a picture and localizes inpainting in it.
 
     Args:
@@ -55,8 +53,8 @@ def localize_file(
         localizer: The method.
 
     Returns:
-        The upright picture, uint8 (H, W, 3); the probabilities, float32 (H, W), 0 to 1; and the
-        SHA-256 of the file in hexadecimal.
+        The upright picture, uint8 (H, W, 3); what was found; and the SHA-256 of the file in
+        hexadecimal.
 
     Raises:
         ValueError: The file is not a picture, damaged, too large or too small.
@@ -89,7 +87,8 @@ class Prediction(batch.BatchJob):
         self.localizer = self._load()
 
     def process(self, path: str, files: Mapping[str, Path], replace: bool) -> dict[str, object]:
-        image, probability, sha256 = localize_file(path, self.localizer)
+        image, found, sha256 = localize_file(path, self.localizer)
+        probability = found.map
         flagged = metrics.flagged_pixels(probability, self.method.threshold)
         write_map(files["prob"], probability)
         images.write_png(files["mask"], flagged * np.uint8(255))
@@ -160,30 +159,30 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--threshold",
         type=command_line.threshold,
-        default=0.5,
-        help="probability from which a pixel is flagged (default: %(default)s)",
+        help="probability from which a pixel is flagged (default: the preset's)",
     )
 
 
 def _run(options: argparse.Namespace) -> int:
-    def run_job() -> Counter[str]:
-        if options.weights:
-            method, load = _from_weights(options.weights, options.threshold)
-        else:
-            method, load = _from_preset(options.preset, options.threshold)
-        return predict(options.paths, Path(options.output), method, load, options.overwrite)
+    if options.weights:
+        method, load = _from_weights(options.weights, options.threshold)
+    else:
+        method, load = _from_preset(options.preset, options.threshold)
+    out = Path(options.output)
+    counts = predict(options.paths, out, method, load, options.overwrite)
+    return batch.print_summary(counts, out)
 
-    return batch.exit_status(run_job, options.output)
 
-
-def _from_preset(name: str, threshold: float) -> tuple[Method, Callable[[], Localizer]]:
+def _from_preset(name: str, threshold: float | None) -> tuple[Method, Callable[[], Localizer]]:
     card = read_card(name)
-    method = Method(card["name"], card["sha256"], threshold)
-    return method, lambda: ModelLocalizer(from_preset(name), card["name"])
+    chosen = calibrated_threshold(card) if threshold is None else threshold
+    method = Method(card["name"], card["sha256"], chosen)
+    return method, lambda: ModelLocalizer(from_preset(name), card["name"], chosen)
 
 
-def _from_weights(path: str, threshold: float) -> tuple[Method, Callable[[], Localizer]]:
+def _from_weights(path: str, threshold: float | None) -> tuple[Method, Callable[[], Localizer]]:
     name = os.path.basename(path)
     sha256 = hashlib.sha256(images.read_bytes(path)).hexdigest()
-    method = Method(name, sha256, threshold)
-    return method, lambda: ModelLocalizer(load_model_file(path), name)
+    chosen = 0.5 if threshold is None else threshold
+    method = Method(name, sha256, chosen)
+    return method, lambda: ModelLocalizer(load_model_file(path), name, chosen)

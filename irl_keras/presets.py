@@ -1,5 +1,6 @@
 """The trained weights of IRL-Net that this package ships."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from forensics_keras.presets import PresetStore, save_preset
@@ -14,3 +15,12 @@ _SHIPPED = PresetStore(
 from_preset = _SHIPPED.load
 read_card = _SHIPPED.card
 list_presets = _SHIPPED.names
+
+
+def calibrated_threshold(card: Mapping) -> float:
+    """The probability from which a pixel is flagged: the card's, or 0.5 where it has none.
+
+    Args:
+        card: As `read_card` returns it.
+    """
+    return card.get("calibration", {}).get("threshold", 0.5)

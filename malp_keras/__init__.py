@@ -13,11 +13,13 @@ from malp_keras.localizer import malp_localizer
 from malp_keras.malp import MaLP, malp
 from malp_keras.presets import from_preset, list_presets, read_card, save_preset
 from malp_keras.protection import protect
+from malp_keras.protector import Protector
 from malp_keras.verification import verify
 from malp_keras.vit import vit_branch
 
 __all__ = [
     "MaLP",
+    "Protector",
     "fakeness_classifier",
     "from_preset",
     "layers",

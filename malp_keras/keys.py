@@ -16,8 +16,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import math
-import numbers
 import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -29,13 +27,11 @@ from forensics_keras import images
 from forensics_keras.files import write_atomically
 from forensics_keras.records import to_json
 from irl_keras import presets
+from malp_keras.calibration import Calibration
 from malp_keras.malp import MaLP
 from malp_keras.presets import build, from_preset, read_card
 
 DEFAULT_PRESET = "malp_local"
-THRESHOLDS = ("map", "score", "cosine")
-CALIBRATION = (*(f"{kind}_threshold" for kind in THRESHOLDS), "data")
-"""Fields of a card's `calibration`; the last says on what the thresholds were chosen."""
 
 _FIRST_LINE = b"MaLP key 1\n"
 _CARD_FIELDS = {"name", "preset", "architecture", "calibration", "made", "recipe"}
@@ -146,28 +142,7 @@ def _check_card(card: Mapping[str, object], path: str | os.PathLike) -> None:
     missing = _CARD_FIELDS - card.keys()
     if missing:
         raise ValueError(f"{path}: the key's card lacks {', '.join(sorted(missing))}")
-    checked_calibration(card)
-
-
-def checked_calibration(card: Mapping[str, object]) -> dict[str, object]:
-    """The calibration of a card.
-
-    Args:
-        card: Of a preset or key.
-
-    Returns:
-        The fields of `CALIBRATION`.
-
-    Raises:
-        ValueError: A field is missing, or a threshold is no number.
-    """
-    calibration = card.get("calibration") or {}
-    for field in CALIBRATION:
-        value = calibration.get(field)
-        is_number = isinstance(value, numbers.Real) and math.isfinite(value)
-        if not (value if field == "data" else is_number):
-            raise ValueError(f"{card['name']}: its card has no calibration ({field}); calibrate it")
-    return {field: calibration[field] for field in CALIBRATION}
+    Calibration.of_card(card)
 
 
 # --- options of commands ----------------------------------------------------------------------

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import math
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -248,8 +247,6 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    def run_job() -> Counter[str]:
-        job = Protection(keys.chosen_weights(options), options.jpeg)
-        return batch.run(job, options.paths, Path(options.output), options.overwrite)
-
-    return batch.exit_status(run_job, options.output)
+    out = Path(options.output)
+    job = Protection(keys.chosen_weights(options), options.jpeg)
+    return batch.print_summary(batch.run(job, options.paths, out, options.overwrite), out)

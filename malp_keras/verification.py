@@ -13,8 +13,8 @@ How outputs are named and kept: `forensics_keras.batch`. In Python: `verify`.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -26,9 +26,8 @@ from forensics_keras import batch, metrics
 from forensics_keras.figures import write_map, write_overlay
 from forensics_keras.localizer import check_picture
 from malp_keras import keys
+from malp_keras.calibration import MANIPULATED, Calibration
 from malp_keras.malp import MaLP
-
-AUTHENTIC, MANIPULATED, UNPROTECTED = "authentic", "manipulated", "unprotected"
 
 
 class Inspection(NamedTuple):
@@ -107,14 +106,15 @@ def inspect(model: MaLP, image: np.ndarray) -> Inspection:
     return Inspection(fakeness, 0.5 * (1 + math.tanh(logit / 2)), cosine)
 
 
-def verify(model: MaLP, image: np.ndarray, calibration: Mapping[str, object]) -> Verification:
+def verify(
+    model: MaLP, image: np.ndarray, calibration: Calibration | Mapping[str, object]
+) -> Verification:
     """Judges whether a picture is protected and, if so, whether and where it was changed.
 
     Args:
         model: As `malp_keras.from_preset` returns it.
         image: uint8 (H, W, 3), RGB, sides at least 16 pixels.
-        calibration: Of the model's card: from `cosine_threshold` on a picture counts as protected,
-            from `score_threshold` on as manipulated, and a pixel from `map_threshold` on.
+        calibration: Of the model, or the field `calibration` of its card.
 
     Returns:
         The verification.
@@ -127,20 +127,14 @@ def verify(model: MaLP, image: np.ndarray, calibration: Mapping[str, object]) ->
         >>> verify(model, picture, calibration).verdict  # doctest: +SKIP
         'authentic'
     """
+    if not isinstance(calibration, Calibration):
+        calibration = Calibration(**calibration)
     inspection = inspect(model, image)
-    limits = calibration["score_threshold"], calibration["cosine_threshold"]
-    verdict = judge(inspection.score, inspection.cosine, *limits)
+    verdict = calibration.verdict(inspection.score, inspection.cosine)
     if verdict != MANIPULATED:
         return Verification(*inspection, verdict, None)
-    changed = metrics.flagged_pixels(inspection.map, calibration["map_threshold"])
+    changed = metrics.flagged_pixels(inspection.map, calibration.map_threshold)
     return Verification(*inspection, verdict, float(changed.mean()))
-
-
-def judge(score: float, cosine: float, score_threshold: float, cosine_threshold: float) -> str:
-    """The verdict on a picture: unprotected, or by its score authentic or manipulated."""
-    if cosine < cosine_threshold:
-        return UNPROTECTED
-    return AUTHENTIC if score < score_threshold else MANIPULATED
 
 
 # --- the command ------------------------------------------------------------------------------
@@ -161,8 +155,8 @@ class Verifying(batch.BatchJob):
 
     def __init__(self, weights: keys.Weights):
         self.weights = weights
-        self.calibration = keys.checked_calibration(weights.card)
-        self.identity = {**weights.identity, **self.calibration}
+        self.calibration = Calibration.of_card(weights.card)
+        self.identity = {**weights.identity, **dataclasses.asdict(self.calibration)}
         self.identity["calibrated_on"] = self.identity.pop("data")
 
     def load(self) -> None:
@@ -187,7 +181,8 @@ class Verifying(batch.BatchJob):
         return line["verdict"]
 
     def describe(self, line: Mapping[str, object]) -> str:
-        thresholds = ", ".join(f"{line[f'{kind}_threshold']:.3g}" for kind in keys.THRESHOLDS)
+        kinds = ("map", "score", "cosine")
+        thresholds = ", ".join(f"{line[f'{kind}_threshold']:.3g}" for kind in kinds)
         return f"{line['preset']} ({line['preset_sha256'][:12]}) at the thresholds {thresholds}"
 
     def message(self, line: Mapping[str, object]) -> str:
@@ -210,8 +205,6 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    def run_job() -> Counter[str]:
-        job = Verifying(keys.chosen_weights(options))
-        return batch.run(job, options.paths, Path(options.output), options.overwrite)
-
-    return batch.exit_status(run_job, options.output)
+    out = Path(options.output)
+    job = Verifying(keys.chosen_weights(options))
+    return batch.print_summary(batch.run(job, options.paths, out, options.overwrite), out)

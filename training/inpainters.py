@@ -20,7 +20,7 @@ from forensics_keras.presets import load_model_file, save_preset
 from training import loop
 from training.records import check_same_experiment, read_record, with_changes, write_record
 
-CONFIGS = Path(__file__).parent / "configs"
+CONFIGS = Path(__file__).parent.parent / "configs"
 SAMPLES = 6
 """Validation pictures in the grid that is written after each epoch."""
 

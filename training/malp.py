@@ -10,12 +10,12 @@ import numpy as np
 from datasets.manipulations import MANIPULATIONS
 from datasets.photographs.sources import bundled_photographs, list_photographs
 from datasets.protection_batches import ProtectedBatches
-from evaluation.measuring_malp import cosine, difference_map
 from forensics_keras.metrics import localization_scores
 from forensics_keras.optimizers import AdamByPart
 from forensics_keras.presets import load_model_file
 from malp_keras import from_preset, malp
 from malp_keras.baselines import second_branch
+from malp_keras.ground_truth import cosine, difference_map
 from malp_keras.training import MaLPTraining
 from training import loop
 from training.experiments import MaLPExperiment

@@ -13,11 +13,11 @@ from evaluation.measuring_malp import (
     Calibrator,
     Conditions,
     Photograph,
-    Proactive,
     central_square,
     measure,
     picture_seed,
 )
+from evaluation.methods import Proactive
 from forensics_keras.images import read_image
 from forensics_keras.optimizers import AdamByPart
 from malp_keras.key_making import FineTuned
@@ -26,7 +26,7 @@ from training.experiments import MaLPExperiment
 from training.malp import batches, read_folders
 from training.records import read_config
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).parent.parent
 DEGRADATIONS = [CLEAN, "jpeg:90", "jpeg:70"]
 CALIBRATION_PHOTOGRAPHS = 40
 """At most this many, and at most a fifth of them, are kept apart for choosing thresholds."""

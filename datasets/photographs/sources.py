@@ -17,7 +17,7 @@ from forensics_keras.images import PICTURE_SUFFIXES
 SPLITS = ("train", "val", "test")
 """The parts of every source: no photograph is in two of them."""
 
-_SAMPLES = Path(__file__).parent / "samples"
+_SAMPLES = Path(__file__).parent.parent / "samples"
 
 
 def list_photographs(folder: str | os.PathLike) -> list[Path]:

@@ -191,6 +191,6 @@ def _figure_row(
     maps: dict[str, np.ndarray] = {}
     for row, localizer in methods:
         if row.method not in maps and inpainter in row.tested_on:
-            probability = localizer.localize(picture.versions[inpainter])
+            probability = localizer.localize(picture.versions[inpainter]).map
             maps[row.method] = metrics.flagged_pixels(probability, conditions.threshold)
     return grid_row(picture, inpainter, maps, f"{picture.name}, {inpainter}")

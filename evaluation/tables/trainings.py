@@ -26,7 +26,7 @@ from training import loop
 from training.experiments import IRLExperiment
 from training.records import is_trained, read_config
 
-CONFIGS = Path(__file__).parent.parent / "configs"
+CONFIGS = Path(__file__).parent.parent.parent / "configs"
 TIMED_STEPS = 2
 
 

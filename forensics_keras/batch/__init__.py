@@ -13,7 +13,7 @@ on in place of `a/b`; names that an earlier run gave are kept, because the repor
 input, by absolute path, has which outputs.
 """
 
-from forensics_keras.batch.command import add_arguments, exit_status
+from forensics_keras.batch.command import add_arguments, print_summary
 from forensics_keras.batch.inputs import Source, assign_names, find_sources, output_files
 from forensics_keras.batch.job import BatchJob
 from forensics_keras.batch.report import Report
@@ -25,9 +25,9 @@ __all__ = [
     "Source",
     "add_arguments",
     "assign_names",
-    "exit_status",
     "find_sources",
     "output_files",
+    "print_summary",
     "read_picture",
     "run",
 ]

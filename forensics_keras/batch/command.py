@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
+
+from forensics_keras.command_line import ExitCode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,24 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def exit_status(run_job: Callable[[], Counter[str]], out: str) -> int:
-    """Runs a job for the command line and prints the summary, or the error that prevented it.
+def print_summary(counts: Counter[str], out: Path) -> ExitCode:
+    """Prints what became of the inputs; returns the exit code.
 
     Args:
-        run_job: Does the job, as `run` does, or raises ValueError or OSError.
-        out: Output folder, for the summary.
-
-    Returns:
-        0 done, 1 some inputs failed, 2 nothing done, 130 interrupted.
+        counts: Number of inputs by outcome, as `run` returns it.
+        out: Output folder.
     """
-    try:
-        counts = run_job()
-    except (OSError, ValueError) as error:
-        print("error: " + " ".join(str(error).splitlines()), file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
-        return 130
     found = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
-    print(f"{counts.total()} inputs: {found}; see {Path(out) / 'report.jsonl'}")
-    return 1 if counts["failed"] else 0
+    print(f"{counts.total()} inputs: {found}; see {out / 'report.jsonl'}")
+    return ExitCode.SOME_FAILED if counts["failed"] else ExitCode.DONE

@@ -19,7 +19,7 @@ from datasets.photographs.sources import bundled_photographs
 from datasets.training_sets import CroppedPairs, ForgedPhotographs
 from forensics_keras.images import read_image, write_png
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "datasets" / "samples"
 RECIPE = ForgingRecipe(size=32, mask_size=64)
 

@@ -21,7 +21,7 @@ from datasets.photographs.selection import select, write_selection
 from datasets.photographs.sources import bundled_photographs
 from forensics_keras.images import read_image, write_jpeg, write_png
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 COUNT = 20
 
 

@@ -16,7 +16,7 @@ from forensics_keras.images import read_image, write_png
 from forensics_keras.localizer import Localizer
 from irl_keras import irl_net, presets
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Brightness(Localizer):

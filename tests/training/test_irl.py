@@ -27,7 +27,7 @@ from irl_keras.presets import from_preset
 from training.experiments import IRLExperiment
 from training.records import read_config
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 CONFIG = """
 from training.experiments import IRLExperiment

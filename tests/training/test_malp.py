@@ -16,7 +16,7 @@ from training import malp as train_malp
 from training.experiments import MaLPExperiment
 from training.records import read_config
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 CONFIG = """
 from training.experiments import MaLPExperiment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from evaluation.measuring_malp import (
     CLEAN,
     MANIPULATED,
     Conditions,
+    Localizer,
     Measurements,
-    Method,
+    calibration_of,
     measure_all,
     photographs,
 )
@@ -36,7 +38,7 @@ def needs_training(name: str) -> bool:
 
 def run_experiment(
     options: argparse.Namespace,
-    methods: Sequence[Method],
+    methods: Sequence[Localizer],
     weights: Sequence[dict],
     conditions: Conditions,
 ) -> int:
@@ -61,7 +63,9 @@ def run_experiment(
     results = {
         "data": {"folder": options.data or "the bundled test photographs"},
         "weights": list(weights),
-        "thresholds": {method.name: method.thresholds._asdict() for method in methods},
+        "thresholds": {
+            method.name: dataclasses.asdict(calibration_of(method)) for method in methods
+        },
         "manipulations": [one.name for one in conditions.manipulations],
     }
     return finish(options, title, made, results)
@@ -155,7 +159,7 @@ def trained_sections(
     table: Table,
     order: Sequence[str],
     measured: Measurements,
-    methods: Sequence[Method],
+    methods: Sequence[Localizer],
     seed: int,
 ) -> dict[str, list[dict]]:
     """The sections of a table whose networks were trained."""

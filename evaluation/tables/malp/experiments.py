@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from evaluation.measuring_malp import (
     CLEAN,
     Conditions,
+    Localizer,
     Measurements,
-    Method,
-    Proactive,
     measure_all,
     photographs,
 )
+from evaluation.methods import Proactive
 from evaluation.tables.malp import report, security, speed
 from evaluation.tables.specs import ROBUSTNESS
 from forensics_keras.tables import summary_rows
@@ -36,7 +36,7 @@ class Setting:
     """
 
     options: argparse.Namespace
-    methods: Sequence[Method]
+    methods: Sequence[Localizer]
     conditions: Conditions
 
     @property
@@ -95,8 +95,8 @@ def robustness(setting: Setting) -> Made:
 def resolution(setting: Setting) -> Made:
     """Pictures smaller and larger than the model's: scaled for inspection (`sc.`) or not."""
     seed, whole = setting.options.seed, setting.preset
-    scaled = Proactive(whole.model, f"{whole.name} (sc.)", whole.thresholds)
-    unscaled = Proactive(whole.model, f"{whole.name} (no sc.)", whole.thresholds, scaled=False)
+    scaled = Proactive(whole.model, f"{whole.name} (sc.)", whole.calibration)
+    unscaled = Proactive(whole.model, f"{whole.name} (no sc.)", whole.calibration, scaled=False)
     conditions = replace(setting.conditions, degradations=[CLEAN], harmless=())
     every = Measurements([], [], [], [])
     for size in (*SIDES, None):

@@ -11,18 +11,19 @@ import numpy as np
 from evaluation.measuring_malp import (
     CONDITION,
     VERDICTS,
+    Localizer,
     Measurements,
-    Method,
-    Proactive,
-    Thresholds,
+    calibration_of,
     cosine,
     detection,
     localization,
-    trivial_methods,
     verdict_shares,
 )
+from evaluation.methods import Proactive
 from forensics_keras import metrics
+from forensics_keras.localizer import trivial_baselines
 from forensics_keras.tables import summary_rows
+from malp_keras.calibration import Calibration
 
 MAP_MEASURES = {
     "cosine": "cosine",
@@ -52,9 +53,9 @@ EXPLANATION = [
 ]
 
 
-def thresholds_of(methods: Sequence[Method], seed: int) -> dict[str, Thresholds]:
+def thresholds_of(methods: Sequence[Localizer], seed: int) -> dict[str, Calibration]:
     """Thresholds by method, with the trivial ones."""
-    return {one.name: one.thresholds for one in [*trivial_methods(seed), *methods]}
+    return {one.name: calibration_of(one) for one in [*trivial_baselines(seed), *methods]}
 
 
 def map_rows(measured: Measurements, by: Sequence[str], seed: int) -> list[dict]:
@@ -63,7 +64,7 @@ def map_rows(measured: Measurements, by: Sequence[str], seed: int) -> list[dict]
 
 
 def detection_rows(
-    measured: Measurements, by: Sequence[str], thresholds: Mapping[str, Thresholds], seed: int
+    measured: Measurements, by: Sequence[str], thresholds: Mapping[str, Calibration], seed: int
 ) -> list[dict]:
     """How well pictures are told apart, a row for each group."""
     return summary_rows(detection(measured.records, by, thresholds, seed), DETECTION_MEASURES)
@@ -81,7 +82,7 @@ def quality_rows(measured: Measurements, seed: int, by: Sequence[str] = ("method
 
 
 def sections(
-    measured: Measurements, thresholds: Mapping[str, Thresholds], seed: int
+    measured: Measurements, thresholds: Mapping[str, Calibration], seed: int
 ) -> dict[str, list[dict]]:
     """The tables of a single evaluation, by heading."""
     return {
@@ -98,7 +99,7 @@ def sections(
 
 
 def summaries(
-    measured: Measurements, thresholds: Mapping[str, Thresholds], seed: int
+    measured: Measurements, thresholds: Mapping[str, Calibration], seed: int
 ) -> dict[str, list[dict]]:
     """The numbers of a single evaluation that a model card keeps."""
     return {

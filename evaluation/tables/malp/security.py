@@ -17,13 +17,13 @@ from evaluation.measuring_malp import (
     VERDICTS,
     Conditions,
     Photograph,
-    Proactive,
     Source,
     central_square,
     cosine,
     one_a_picture,
     picture_seed,
 )
+from evaluation.methods import Proactive
 from forensics_keras import metrics
 from malp_keras import keys, protection
 from malp_keras.layers import TemplateLayer
@@ -211,9 +211,9 @@ def forgery_records(
     for name, read in tqdm(sources, unit="picture", disable=None):
         photograph = Photograph(name, read(), picture_seed(name, seed))
         for attack, truth, picture, mask in forgeries(photograph, method, conditions, estimates):
-            finding = method.inspect(picture)
-            verdict, limit = method.verdict(finding), method.thresholds.map
-            scores = {"cosine": finding.cosine}
+            finding = method.localize(picture)
+            verdict, limit = finding.verdict, method.threshold
+            scores = {"cosine": finding.details["cosine"]}
             scores |= {one: float(verdict == one) for one in VERDICTS}
             known = mask is not None and mask.any()
             found = metrics.localization_scores(finding.map, mask, limit)["F1"] if known else np.nan

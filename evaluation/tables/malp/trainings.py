@@ -11,7 +11,7 @@ from pathlib import Path
 
 import keras
 
-from evaluation.measuring_malp import Proactive
+from evaluation.methods import Proactive
 from evaluation.tables.malp.specs import CORPORA, Row
 from forensics_keras.images import read_bytes
 from forensics_keras.presets import load_model_file
@@ -21,7 +21,7 @@ from training import malp as train_malp
 from training.experiments import MaLPExperiment
 from training.records import is_trained, read_config
 
-CONFIGS = Path(__file__).parent.parent.parent / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs"
 TIMED_STEPS = 2
 STEPS_PER_EPOCH = 50
 """Least number in shortened trainings; each epoch ends with a validation."""
