@@ -51,6 +51,21 @@ class ForgingRecipe:
     min_scale: float = 1.0
 
 
+@dataclass(frozen=True)
+class Forging:
+    """How photographs are forged for measuring.
+
+    Attributes:
+        inpainters: Names of inpainters or families; each fills the same hole of the same crop.
+        size: Side of the square crops, in pixels.
+        seed: Non-negative integer; what is drawn for a photograph follows from it and its name.
+    """
+
+    inpainters: tuple[str, ...]
+    size: int = 256
+    seed: int = 0
+
+
 def forge(
     photograph: np.ndarray,
     size: int,

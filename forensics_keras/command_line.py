@@ -58,6 +58,22 @@ def checked_by(check: Callable[[str], object]) -> Callable[[str], str]:
     return checked
 
 
+def renamed(parser: argparse.ArgumentParser, old: str, new: str) -> None:
+    """Lets an option that has another name now answer with one line that says the new one.
+
+    Args:
+        parser: Does not have the old option.
+        old: Such as `"--source"`.
+        new: Such as `"--data"`.
+    """
+
+    class Renamed(argparse.Action):
+        def __call__(self, parser, *_):
+            parser.error(f"{old} is called {new} now")
+
+    parser.add_argument(old, nargs="?", action=Renamed, help=argparse.SUPPRESS)
+
+
 def one_line(error: Exception) -> str:
     """The message of an error without line breaks."""
     return " ".join(str(error).split())
