@@ -23,10 +23,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from forensics_keras import images
+from forensics_keras import images, presets
 from forensics_keras.files import write_atomically
 from forensics_keras.records import to_json
-from irl_keras import presets
 from malp_keras.calibration import Calibration
 from malp_keras.malp import MaLP
 from malp_keras.presets import build, from_preset, read_card

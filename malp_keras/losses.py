@@ -29,7 +29,7 @@ class LossWeights:
         cnn_squared_error: Weight of the CNN map's `map_energy` (lambda 4).
         cnn_cosine: Weight of the CNN map's `map_similarity` and `cosine_distance` (lambda 5, 6).
         cnn_ssim: Weight of the CNN map's `ssim_distance` (lambda 7).
-        cnn_segmentation: Weight of `irl_keras.losses.IRLLoss` of the CNN map.
+        cnn_segmentation: Weight of `forensics_keras.losses.IRLLoss` of the CNN map.
         vit_squared_error: As `cnn_squared_error`, of the transformer's map.
         vit_cosine: As `cnn_cosine`, of the transformer's map.
         vit_ssim: As `cnn_ssim`, of the transformer's map.

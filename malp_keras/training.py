@@ -5,7 +5,7 @@ import dataclasses
 import keras
 from keras import ops
 
-from irl_keras.losses import IRLLoss
+from forensics_keras.losses import IRLLoss
 from malp_keras import losses
 from malp_keras.losses import LossWeights
 
