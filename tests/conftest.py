@@ -1,5 +1,6 @@
 """Settings and fixtures for all tests."""
 
+import importlib.util
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
@@ -15,3 +16,11 @@ from forensics_keras.images import read_image
 def photograph() -> np.ndarray:
     """A real photograph, RGB uint8 of shape (192, 256, 3)."""
     return read_image(bundled_photographs("train")[2])[64:256, 64:320].copy()
+
+
+def pytest_collection_modifyitems(items):
+    """Skips tests marked `torch` where PyTorch is missing."""
+    if importlib.util.find_spec("torch") is None:
+        for item in items:
+            if item.get_closest_marker("torch"):
+                item.add_marker(pytest.mark.skip(reason="PyTorch is not installed"))

@@ -50,7 +50,7 @@ class TemplateLayer(keras.layers.Layer):
         self, count=1, size=128, strength=0.3, normalize=False, band=None, seed=None, **kwargs
     ):
         # The sum of a picture and a weak template needs more than float16's precision.
-        super().__init__(**{"dtype": "float32", **kwargs})
+        super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
         self.count = count
         self.size = size
         self.strength = strength
@@ -62,6 +62,7 @@ class TemplateLayer(keras.layers.Layer):
         self.templates = self.add_weight(
             shape=(count, size, size),
             initializer=self._band_noise if band else uniform,
+            autocast=False,
             name="templates",
         )
         self.built = True

@@ -5,15 +5,12 @@ import numpy as np
 import pytest
 from keras import ops
 
-from forensics_keras.layers import BilinearUpsampling
 from forensics_keras.localizer import ModelLocalizer
 from irl_keras.baselines import (
     Bilinear,
-    ChannelAttention,
     EdgeResidualBlock,
     HighPass,
     MVSSLoss,
-    SobelGate,
     edge_map,
     ldicn,
     mvss_net,
@@ -145,13 +142,6 @@ def test_predicts_pictures_of_many_sizes(build):
         assert localizer.localize(pictures(height, width)).shape == (height, width)
 
 
-@pytest.mark.parametrize("scale", [1, 2, 3, 16])
-def test_bilinear_upsampling_is_that_of_keras(scale):
-    x = random(2, 5, 7, 3)
-    expected = keras.layers.UpSampling2D(scale, interpolation="bilinear")(x)
-    np.testing.assert_allclose(BilinearUpsampling(scale)(x), expected, atol=1e-5)
-
-
 def test_first_filters_are_high_pass():
     x = pictures(1, 18, 16).astype("float32") / 255
     model = tiny_ldicn()
@@ -196,53 +186,6 @@ def test_weight_decay_is_half_the_squared_kernels_of_ordinary_convolutions():
     assert len(kernels) == 4 * (2 * 3 + 1) + 1
     expected = sum(0.5e-5 * np.sum(ops.convert_to_numpy(kernel) ** 2) for kernel in kernels)
     assert float(sum(model.losses)) == pytest.approx(expected, rel=1e-5)
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [
-        SobelGate(),
-        EdgeResidualBlock(3, activation=None),
-        ChannelAttention(),
-        BilinearUpsampling(3),
-    ],
-    ids=lambda layer: type(layer).__name__,
-)
-def test_layer_config_round_trip_and_shape(layer):
-    x = random(2, 9, 7, 5)
-    y = ops.convert_to_numpy(layer(x))
-    assert y.shape == tuple(layer.compute_output_shape(x.shape))
-    twin = type(layer).from_config(layer.get_config())
-    twin.build(x.shape)
-    twin.set_weights(layer.get_weights())
-    np.testing.assert_allclose(twin(x), y, atol=1e-6)
-    assert twin.get_config() == {**layer.get_config(), "name": twin.name}
-
-
-def test_sobel_gate_by_formula():
-    x = np.abs(random(1, 6, 7, 4))
-    total = np.pad(x.sum(axis=-1)[0], 1)
-    smooth = np.array([1, 2, 1])
-    lengths = np.zeros((6, 7))
-    for i, j in np.ndindex(6, 7):
-        window = total[i : i + 3, j : j + 3]
-        across = smooth @ (window[:, 0] - window[:, 2])
-        down = smooth @ (window[0] - window[2])
-        lengths[i, j] = np.hypot(across, down)
-    gate = 1 / (1 + np.exp(-lengths / np.sqrt(1 + 1e-5)))  # batch norm before training
-    np.testing.assert_allclose(SobelGate()(x)[0], x[0] * gate[..., None], rtol=1e-3)
-
-
-def test_channel_attention_by_formula():
-    x = random(1, 3, 4, 5) / 4
-    layer = ChannelAttention()
-    np.testing.assert_array_equal(layer(x), x)
-    layer.gain.assign(0.5)
-    a = x.reshape(12, 5).T.astype("float64")
-    energy = a @ a.T
-    weights = np.exp(energy.max(axis=1, keepdims=True) - energy)
-    mixed = (weights / weights.sum(axis=1, keepdims=True)) @ a
-    np.testing.assert_allclose(layer(x), x + 0.5 * mixed.T.reshape(x.shape), atol=1e-5)
 
 
 def blob(height, width):

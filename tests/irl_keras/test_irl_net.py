@@ -52,6 +52,7 @@ def test_variants_map_pictures_to_probabilities(arguments):
     assert {layer.block for layer in blocks} == {arguments.get("block", "se")}
 
 
+@pytest.mark.jax
 def test_unknown_variants_are_refused():
     with pytest.raises(ValueError, match="fusion"):
         irl_net(fusion="none")
@@ -70,6 +71,7 @@ def test_fixed_input_shape():
     assert irl_net((40, 48, 3), width=0.125).output_shape == (None, 40, 48, 1)
 
 
+@pytest.mark.jax
 def test_pictures_are_taken_as_0_to_255_of_any_dtype(tiny):
     x = pictures(1, 16, 16)
     from_bytes = tiny.predict_on_batch(x)

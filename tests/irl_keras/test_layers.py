@@ -1,4 +1,4 @@
-"""The layers against independent formulas; run on TensorFlow and, by test_backends, on JAX."""
+"""The layers of IRL-Net and its baselines: what holds for all, and each by its formula."""
 
 import subprocess
 import sys
@@ -14,16 +14,28 @@ from hypothesis.extra.numpy import arrays
 from keras import ops
 
 from irl_keras import layers
+from irl_keras.baselines import ChannelAttention, EdgeResidualBlock, SobelGate
+from tests.helpers.check_layer import check_layer, layers_defined_in
 
 LAYERS = [
-    (layers.BayarConv2D(3, 5, padding="valid"), (2, 9, 10, 3)),
-    (layers.MultiScaleConv(4, (5, 3)), (2, 9, 10, 6)),
-    (layers.SEBlock(ratio=2), (2, 5, 6, 8)),
-    (layers.ResidualBlock(8, strides=2, block="se", kernel_regularizer="l2"), (2, 9, 7, 4)),
-    (layers.ResidualBlock(4, block="plain"), (2, 9, 7, 4)),
-    (layers.ResidualBlock(6, block="bn"), (2, 9, 7, 4)),
-    (layers.DepthToSpace(2), (2, 3, 5, 8)),
-    (layers.PadToMultiple(8), (2, 9, 16, 3)),
+    ((layers.BayarConv2D(3, 5, padding="valid"), (2, 9, 10, 3)), {}),
+    ((layers.BayarConv2D(3, 5), (2, 9, 10, 3)), {}),
+    ((layers.MultiScaleConv(4, (5, 3)), (2, 9, 10, 6)), {}),
+    ((layers.SEBlock(ratio=2), (2, 5, 6, 8)), {}),
+    (
+        (layers.ResidualBlock(8, strides=2, block="se", kernel_regularizer="l2"), (2, 9, 7, 4)),
+        {},
+    ),
+    ((layers.ResidualBlock(4, block="plain"), (2, 9, 7, 4)), {}),
+    ((layers.ResidualBlock(6, block="bn"), (2, 9, 7, 4)), {}),
+    (
+        (layers.EncoderQueryAttention(2, query_block=7), [(2, 5, 6, 3), (2, 5, 6, 4)]),
+        # A constant added to all scores of a query leaves the softmax as it is.
+        {"without_gradient": ["key/bias"]},
+    ),
+    ((SobelGate(), (2, 9, 7, 5)), {}),
+    ((EdgeResidualBlock(3, activation=None), (2, 9, 7, 5)), {}),
+    ((ChannelAttention(), (2, 9, 7, 5)), {}),
 ]
 
 
@@ -43,18 +55,19 @@ def assert_constrained(kernel):
     np.testing.assert_allclose(kernel.sum(axis=(0, 1)), 0.0, atol=1e-5)
 
 
-@pytest.mark.parametrize(("layer", "shape"), LAYERS, ids=lambda value: str(value)[:20])
-def test_config_round_trip_and_shape(layer, shape):
-    twin = type(layer).from_config(layer.get_config())
-    x = random(*shape)
-    y = output(layer, x)
-    assert y.shape == tuple(layer.compute_output_shape(shape))
-    twin.build(shape)
-    twin.set_weights(layer.get_weights())
-    np.testing.assert_allclose(output(twin, x), y, atol=1e-6)
-    assert twin.get_config() == {**layer.get_config(), "name": twin.name}
+@pytest.mark.jax
+@pytest.mark.parametrize(
+    ("arguments", "options"), LAYERS, ids=[type(layer).__name__ for (layer, _), _ in LAYERS]
+)
+def test_layer_is_sound(arguments, options):
+    check_layer(*arguments, **options)
 
 
+def test_every_layer_is_checked():
+    assert {type(layer) for (layer, _), _ in LAYERS} == layers_defined_in("irl_keras")
+
+
+@pytest.mark.jax
 @settings(max_examples=60, deadline=None)
 @given(
     arrays(
@@ -75,6 +88,7 @@ def test_bayar_constraint_holds_for_any_weights(kernel):
         np.testing.assert_allclose(again, projected, atol=1e-6)
 
 
+@pytest.mark.jax
 def test_bayar_constraint_is_the_nearest_kernel():
     kernel = random(3, 3, 1, 1)
     projected = ops.convert_to_numpy(layers.BayarConstraint()(ops.convert_to_tensor(kernel)))
@@ -82,6 +96,7 @@ def test_bayar_constraint_is_the_nearest_kernel():
     np.testing.assert_allclose(change, change[0], atol=1e-6)  # along the normal of the plane
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_bayar_constraint_after_building_steps_and_loading(policy, tmp_path):
     keras.utils.set_random_seed(0)
@@ -110,38 +125,21 @@ def test_bayar_constraint_after_building_steps_and_loading(policy, tmp_path):
     assert_constrained(kernel)
 
 
+@pytest.mark.jax
 def test_bayar_suppresses_flat_content():
     x = np.full((1, 9, 9, 3), 200, "float32")
     y = output(layers.BayarConv2D(3, 5, padding="valid"), x)
     np.testing.assert_allclose(y, 0.0, atol=1e-3)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("size", [1, 4])
 def test_bayar_refuses_kernels_without_centre_or_surroundings(size):
     with pytest.raises(ValueError, match="odd"):
         layers.BayarConv2D(3, size)
 
 
-def test_depth_to_space_equals_the_definition():
-    x = random(2, 3, 4, 12)
-    y = output(layers.DepthToSpace(2), x)
-    for row in range(2):
-        for column in range(2):
-            start = 3 * (2 * row + column)
-            np.testing.assert_array_equal(y[:, row::2, column::2], x[..., start : start + 3])
-
-
-def test_depth_to_space_equals_tensorflow():
-    tf = pytest.importorskip("tensorflow")
-    x = random(1, 4, 5, 27)
-    np.testing.assert_array_equal(output(layers.DepthToSpace(3), x), tf.nn.depth_to_space(x, 3))
-
-
-def test_depth_to_space_refuses_channels_that_do_not_fit():
-    with pytest.raises(ValueError, match="multiple of 4"):
-        layers.DepthToSpace(2)(random(1, 4, 4, 6))
-
-
+@pytest.mark.jax
 def test_se_block_equals_the_formula():
     layer, x = layers.SEBlock(ratio=4), random(2, 5, 6, 8)
     y = output(layer, x)
@@ -151,11 +149,13 @@ def test_se_block_equals_the_formula():
     np.testing.assert_allclose(y, x * gates[:, None, None], atol=1e-5)
 
 
+@pytest.mark.jax
 def test_se_block_in_half_precision_does_not_overflow():
     x = np.full((1, 64, 64, 4), 1000, "float16")
     assert np.all(np.isfinite(output(layers.SEBlock(dtype="mixed_float16"), x)))
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("block", ["bn", "plain", "se"])
 @pytest.mark.parametrize(("filters", "strides"), [(4, 1), (6, 2)])
 def test_residual_block_follows_figure_3(block, filters, strides):
@@ -174,6 +174,7 @@ def test_residual_block_follows_figure_3(block, filters, strides):
     assert (layer.skip is None) == (filters == 4 and strides == 1)
 
 
+@pytest.mark.jax
 def test_residual_block_refuses_unknown_versions():
     with pytest.raises(ValueError, match="se"):
         layers.ResidualBlock(4, block="dense")
@@ -197,6 +198,7 @@ def plain_attention(layer, encoder_map, decoder_map):
     return gain * attended.reshape(decoder_map.shape) + decoder_map
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("query_block", [7, 30, 1024])
 def test_attention_equals_the_plain_formula(query_block):
     layer = layers.EncoderQueryAttention(reduction=4, query_block=query_block)
@@ -217,6 +219,7 @@ def attention_model(query_block):
     return model
 
 
+@pytest.mark.jax
 def test_attention_trains_alike_in_blocks_and_whole_and_the_gain_moves():
     weights = []
     for query_block in (7, 1024):
@@ -232,6 +235,7 @@ def test_attention_trains_alike_in_blocks_and_whole_and_the_gain_moves():
     assert abs(float(model.get_layer("attention").gain)) > 1e-4
 
 
+@pytest.mark.jax
 def test_attention_refuses_maps_of_different_size():
     with pytest.raises(ValueError, match="equal height"):
         layers.EncoderQueryAttention()([random(1, 4, 4, 8), random(1, 4, 5, 8)])
@@ -260,13 +264,29 @@ def test_attention_memory_does_not_hold_the_whole_matrix():
     assert 0 < int(result.stdout.split()[-1]) < 500_000
 
 
-@pytest.mark.parametrize(("height", "width"), [(8, 16), (9, 23), (1, 3), (17, 8)])
-def test_padding_reflects_and_cropping_undoes_it(height, width):
-    x = random(1, height, width, 3)
-    padded = output(layers.PadToMultiple(8), x)
-    assert padded.shape[1] % 8 == padded.shape[2] % 8 == 0
-    assert padded.shape[1] - height < 8 and padded.shape[2] - width < 8
-    np.testing.assert_array_equal(padded[:, :height, :width], x)
-    if height > 8 and height % 8:
-        np.testing.assert_array_equal(padded[:, height, :width], x[:, height - 2])
-    np.testing.assert_array_equal(output(layers.CropLike(), [padded, x]), x)
+@pytest.mark.jax
+def test_sobel_gate_by_formula():
+    x = np.abs(random(1, 6, 7, 4))
+    total = np.pad(x.sum(axis=-1)[0], 1)
+    smooth = np.array([1, 2, 1])
+    lengths = np.zeros((6, 7))
+    for i, j in np.ndindex(6, 7):
+        window = total[i : i + 3, j : j + 3]
+        across = smooth @ (window[:, 0] - window[:, 2])
+        down = smooth @ (window[0] - window[2])
+        lengths[i, j] = np.hypot(across, down)
+    gate = 1 / (1 + np.exp(-lengths / np.sqrt(1 + 1e-5)))  # batch norm before training
+    np.testing.assert_allclose(SobelGate()(x)[0], x[0] * gate[..., None], rtol=1e-3)
+
+
+@pytest.mark.jax
+def test_channel_attention_by_formula():
+    x = random(1, 3, 4, 5) / 4
+    layer = ChannelAttention()
+    np.testing.assert_array_equal(layer(x), x)
+    layer.gain.assign(0.5)
+    a = x.reshape(12, 5).T.astype("float64")
+    energy = a @ a.T
+    weights = np.exp(energy.max(axis=1, keepdims=True) - energy)
+    mixed = (weights / weights.sum(axis=1, keepdims=True)) @ a
+    np.testing.assert_allclose(layer(x), x + 0.5 * mixed.T.reshape(x.shape), atol=1e-5)

@@ -30,6 +30,7 @@ def dice_by_equation(truth, p):
     return np.mean(overlaps)
 
 
+@pytest.mark.jax
 def test_losses_equal_the_equations():
     truth, p = example()
     focal, dice = focal_by_equation(truth, p), dice_by_equation(truth, p)
@@ -41,6 +42,7 @@ def test_losses_equal_the_equations():
     )
 
 
+@pytest.mark.jax
 def test_focal_loss_without_focusing_is_the_balanced_cross_entropy():
     truth, p = example()
     cross_entropy = keras.losses.BinaryCrossentropy()(truth, p)
@@ -49,6 +51,7 @@ def test_focal_loss_without_focusing_is_the_balanced_cross_entropy():
     )
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("truth_value", [0.0, 1.0])
 @pytest.mark.parametrize("p_value", [0.0, 1.0])
 def test_certain_maps_of_empty_and_full_masks(truth_value, p_value):
@@ -62,6 +65,7 @@ def test_certain_maps_of_empty_and_full_masks(truth_value, p_value):
         assert dice == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("p_value", [0.0, 1.0])
 @pytest.mark.parametrize("truth_value", [0.0, 1.0])
 @pytest.mark.parametrize("loss", [FusedFocalLoss(), DiceLoss(), DiceLoss(1.0), IRLLoss()])
@@ -75,6 +79,7 @@ def test_training_from_certain_maps_stays_finite(loss, truth_value, p_value):
     assert np.isfinite(float(value)) and np.all(np.isfinite(model.get_weights()[0]))
 
 
+@pytest.mark.jax
 def test_gradient_equals_finite_differences():
     truth, p = example()
     truth, p = truth[:1, :2, :2], p[:1, :2, :2]
@@ -105,6 +110,7 @@ class _Map(keras.layers.Layer):
         return self.values + 0.0 * inputs
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("loss", [FusedFocalLoss(0.6, 3.0), DiceLoss(0.5), IRLLoss(0.6, 3.0, 0.5)])
 def test_config_round_trip(loss):
     truth, p = example()
@@ -112,6 +118,7 @@ def test_config_round_trip(loss):
     assert float(twin(truth, p)) == float(loss(truth, p))
 
 
+@pytest.mark.jax
 def test_half_precision_predictions():
     truth, p = np.zeros((1, 512, 512, 1)), np.full((1, 512, 512, 1), 0.5, "float16")
     # The sum of squares, 65,536, is beyond float16.

@@ -68,6 +68,7 @@ def value_and_gradient(function, x):
     return float(value), np.asarray(gradient)
 
 
+@pytest.mark.jax
 def test_cosine_similarity_equals_its_formula():
     a, b = maps(), maps(seed=1, low=-1)
     values = np.asarray(losses.cosine_similarity(a, b))
@@ -76,6 +77,7 @@ def test_cosine_similarity_equals_its_formula():
     assert np.asarray(losses.cosine_similarity(a, -3 * a)) == pytest.approx(-1, abs=1e-6)
 
 
+@pytest.mark.jax
 def test_cosine_similarity_with_a_zero_map_is_zero():
     a = maps()
     a[1] = 0
@@ -83,12 +85,14 @@ def test_cosine_similarity_with_a_zero_map_is_zero():
     assert values == pytest.approx([1, 0, 1], abs=1e-6)
 
 
+@pytest.mark.jax
 def test_cosine_similarity_does_not_depend_on_the_scale_of_faint_maps():
     a, b = maps(), maps(seed=1)
     faint = losses.cosine_similarity(a * 1e-3, b)
     assert np.asarray(faint) == pytest.approx(np.asarray(losses.cosine_similarity(a, b)), abs=1e-6)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("options", [{}, {"max_value": 255.0}, {"window": 7, "sigma": 1.0}])
 def test_structural_similarity_equals_its_formula(options):
     scale = options.get("max_value", 1.0)
@@ -102,6 +106,7 @@ def test_structural_similarity_equals_its_formula(options):
     assert expected[0] < 0.3 < expected[1]
 
 
+@pytest.mark.jax
 def test_structural_similarity_of_colours_is_the_mean_of_the_channels():
     a, b = maps(2, 12, 14, 3), maps(2, 12, 14, 3, seed=1)
     channels = [losses.structural_similarity(a[..., c, None], b[..., c, None]) for c in range(3)]
@@ -109,17 +114,20 @@ def test_structural_similarity_of_colours_is_the_mean_of_the_channels():
     assert np.asarray(losses.structural_similarity(a, b)) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.jax
 def test_structural_similarity_refuses_pictures_smaller_than_the_window():
     with pytest.raises(ValueError, match="at least 11 pixels"):
         losses.structural_similarity(maps(1, 10, 40, 1), maps(1, 10, 40, 1))
 
 
+@pytest.mark.jax
 def test_magnitude_is_the_mean_root_mean_square():
     templates = maps(3, 16, 16, low=-1)
     norms = np.linalg.norm(templates.reshape(3, -1).astype("float64"), axis=1)
     assert float(losses.template_magnitude(templates)) == pytest.approx(np.mean(norms) / 16)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_similarity_sums_over_ordered_pairs(count):
     templates = maps(count, 16, 16, low=-0.5)
@@ -128,6 +136,7 @@ def test_similarity_sums_over_ordered_pairs(count):
     assert float(losses.template_similarity(templates)) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("size, half_width, side", [(128, 50, 100), (32, 50, 24), (64, 10, 10)])
 def test_low_frequency_equals_the_centre_of_the_shifted_spectrum(size, half_width, side):
     templates = maps(2, size, size, low=-0.3).astype("float64")
@@ -140,6 +149,7 @@ def test_low_frequency_equals_the_centre_of_the_shifted_spectrum(size, half_widt
     assert float(value) == pytest.approx(np.mean(norms) / size, rel=1e-5)
 
 
+@pytest.mark.jax
 def test_low_frequency_of_a_wave_and_of_the_whole_spectrum():
     x = np.arange(128)
     slow, fast = (np.tile(np.cos(2 * np.pi * f * x / 128), (1, 128, 1)) for f in (5, 60))
@@ -150,6 +160,7 @@ def test_low_frequency_of_a_wave_and_of_the_whole_spectrum():
     assert float(losses.template_low_frequency(templates, 64)) == pytest.approx(magnitude, rel=1e-5)
 
 
+@pytest.mark.jax
 def test_map_terms_equal_eq_8():
     predicted, truth = maps(), maps(seed=1)
     cosine = np.mean(cosines_by_equation(predicted, truth))
@@ -166,6 +177,7 @@ def test_map_terms_equal_eq_8():
     assert float(losses.map_energy(predicted)) == pytest.approx(energy)
 
 
+@pytest.mark.jax
 def test_recovery_equals_eq_9():
     recovered, templates = maps(3, 16, 16, 1, low=-1), maps(4, 16, 16, seed=1, low=-0.5)
     added = templates[[2, 0, 2]][..., None]
@@ -175,6 +187,7 @@ def test_recovery_equals_eq_9():
     assert float(losses.recovery_fake(recovered, templates)) == pytest.approx(fake, abs=1e-6)
 
 
+@pytest.mark.jax
 def test_classification_is_the_cross_entropy_of_logits():
     logit = np.array([-3, -0.2, 0, 2, 40, -40], "float32")
     label = np.array([0, 1, 1, 1, 0, 1], "float32")
@@ -199,6 +212,7 @@ MAP_TERMS = {
 }
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("name", MAP_TERMS)
 def test_compiled_value_and_slope(name):
     """The gradient against the change of the value along a direction."""
@@ -213,6 +227,7 @@ def test_compiled_value_and_slope(name):
         assert np.abs(gradient).max() > 1e-6
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("name", MAP_TERMS)
 @pytest.mark.parametrize("constant", [0.0, 1.0])
 def test_certain_maps_have_finite_values_and_gradients(name, constant):
@@ -222,6 +237,7 @@ def test_certain_maps_have_finite_values_and_gradients(name, constant):
     assert np.linalg.norm(gradient) < 2e3  # one step from zero must not undo a training
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("name", MAP_TERMS)
 def test_half_precision_inputs_are_computed_in_float32(name):
     x = maps(2, 16, 16, 1, seed=5).astype("float16")
@@ -230,6 +246,7 @@ def test_half_precision_inputs_are_computed_in_float32(name):
     assert float(value) == pytest.approx(float(MAP_TERMS[name](x.astype("float32"))), abs=1e-6)
 
 
+@pytest.mark.jax
 def test_certain_logits_have_finite_gradients():
     label = np.array([0, 1, 0, 1], "float32")
     logit = np.array([100, 100, -100, -100], "float32")
@@ -237,6 +254,7 @@ def test_certain_logits_have_finite_gradients():
     assert value == pytest.approx(50) and gradient == pytest.approx([0.25, 0, 0, -0.25])
 
 
+@pytest.mark.jax
 def test_default_weights_are_those_of_the_program():
     weights = LossWeights()
     assert (weights.template_magnitude, weights.template_similarity) == (100, 5)
@@ -248,6 +266,7 @@ def test_default_weights_are_those_of_the_program():
     assert (weights.cnn_segmentation, weights.vit_segmentation) == (0, 0)
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(LossWeights)])
 def test_a_weight_of_zero_switches_its_term_off(name):
     def off():
@@ -260,6 +279,7 @@ def test_a_weight_of_zero_switches_its_term_off(name):
     assert rest == {key: 6.0 for key in terms if key != name}
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("weight", [-1.0, math.nan, math.inf])
 def test_impossible_weights_are_refused(weight):
     with pytest.raises(ValueError, match="vit_ssim"):

@@ -6,7 +6,6 @@ import pytest
 from keras import ops
 
 from malp_keras import fakeness_classifier, malp, malp_localizer, presets, vit_branch
-from malp_keras.layers import Enlarge, TemplateAgreement
 
 PARAMETERS = 373_510  # of the shared CNN, facts of the authors' program
 
@@ -90,29 +89,6 @@ def test_the_map_is_local():
     rows, columns = np.nonzero(np.abs(before - after) > 1e-7)
     assert len(rows)
     assert np.abs(rows - 20).max() <= 10 and np.abs(columns - 24).max() <= 10
-
-
-def test_enlarging_equals_bilinear_upsampling():
-    x = np.random.default_rng(0).normal(size=(2, 5, 7, 3)).astype("float32")
-    expected = keras.layers.UpSampling2D(3, interpolation="bilinear")(x)
-    layer = Enlarge(3)
-    assert layer.compute_output_shape((None, 5, None, 3)) == (None, 15, None, 3)
-    found = Enlarge.from_config(layer.get_config())(x)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def test_agreement_is_the_product_with_the_template_that_fits_best():
-    rng = np.random.default_rng(0)
-    known = rng.normal(size=(2, 12, 14, 3)).astype("float32")
-    recovered = known[[0, 1], ..., [2, 0]][..., None] + 0.1
-    outputs = ops.convert_to_numpy(TemplateAgreement((3,))(recovered, known))
-    assert outputs.shape == (2, 12, 14, 3)
-    product = np.stack([known[0, ..., 2], known[1, ..., 0]]) * recovered[..., 0]
-    np.testing.assert_allclose(outputs[..., 0], product, atol=1e-6)
-    window = np.s_[:, 3:6, 7:10]
-    assert outputs[:, 4, 8, 1] == pytest.approx(product[window].mean((1, 2)), abs=1e-5)
-    square = recovered[..., 0] ** 2
-    assert outputs[:, 4, 8, 2] == pytest.approx(square[window].mean((1, 2)), abs=1e-5)
 
 
 # The transformer.
