@@ -8,6 +8,7 @@ the same pictures as MaLP.
 import keras
 from keras import layers
 
+from forensics_keras.layers import BilinearUpsampling
 from malp_keras.layers.template_layer import HALF_RANGE
 from malp_keras.vit import vit_branch
 
@@ -39,7 +40,7 @@ def resnet50_map(width=64, name="resnet50_map"):
     levels = ("conv4_block6_out", "conv3_block4_out", "conv2_block3_out", "conv1_relu")
     x = backbone.output
     for number, level in enumerate((*levels, None), start=1):
-        x = layers.UpSampling2D(2, interpolation="bilinear", name=f"decoder_enlarge{number}")(x)
+        x = BilinearUpsampling(2, name=f"decoder_enlarge{number}")(x)
         if level is not None:
             shortcut = layers.Conv2D(width, 1, name=f"decoder_shortcut{number}")
             x = layers.Conv2D(width, 1, name=f"decoder_narrow{number}")(x)
@@ -81,7 +82,7 @@ def deeplab_v3_map(width=256, name="deeplab_v3_map"):
     whole = layers.Conv2D(width, 1, name="deeplab_whole_conv")(whole)
     x = layers.Concatenate(name="deeplab_branches")(branches)
     x = layers.Add(name="deeplab_add")([_conv(x, width, 1, 1, "deeplab_project"), whole])
-    x = layers.UpSampling2D(16, interpolation="bilinear", name="deeplab_enlarge")(x)
+    x = BilinearUpsampling(16, name="deeplab_enlarge")(x)
     return keras.Model(image, _fakeness(x), name=name)
 
 

@@ -1,8 +1,10 @@
+"""The contract: any model, whole or in tiles, and the trivial baselines."""
+
 import keras
 import numpy as np
 import pytest
 
-from forensics_keras.localizer import AllOne, AllZero, ModelLocalizer, Noise
+from forensics_keras.localizer import AllOnes, AllZeros, Finding, ModelLocalizer, Noise, trivial_baselines
 
 
 def random_image(height, width, seed=0):
@@ -23,15 +25,15 @@ def blur_model():
 
 def test_small_pictures_are_localized_whole(blur_model):
     image = random_image(40, 50)
-    result = ModelLocalizer(blur_model).localize(image)
+    result = ModelLocalizer(blur_model).localize(image).map
     assert result.shape == (40, 50) and result.dtype == np.float32
     np.testing.assert_array_equal(result, blur_model.predict_on_batch(image[None])[0, ..., 0])
 
 
 def test_large_pictures_agree_in_tiles_and_whole_but_for_the_context(blur_model):
     image = random_image(150, 230)
-    whole = ModelLocalizer(blur_model).localize(image)
-    tiles = ModelLocalizer(blur_model, whole_limit=100, tile=64, overlap=16).localize(image)
+    whole = ModelLocalizer(blur_model).localize(image).map
+    tiles = ModelLocalizer(blur_model, whole_limit=100, tile=64, overlap=16).localize(image).map
     # Outermost pixels of tiles miss two pixels of context and have the least weight.
     assert np.abs(whole - tiles).max() < 0.05
     assert np.median(np.abs(whole - tiles)) < 1e-6
@@ -49,7 +51,7 @@ def test_one_compilation_serves_all_sizes():
     localizer = ModelLocalizer(keras.Model(picture, Red()(picture)))
     traces.clear()
     for side in range(20, 60, 4):
-        assert localizer.localize(random_image(side, 2 * side)).shape == (side, 2 * side)
+        assert localizer.localize(random_image(side, 2 * side)).map.shape == (side, 2 * side)
     if keras.backend.backend() == "tensorflow":
         assert len(traces) <= 2
 
@@ -76,19 +78,45 @@ def test_unsuitable_models_are_refused():
         ModelLocalizer(keras.Model(picture, layer(picture))).localize(random_image(20, 20))
 
 
-def test_trivial_localizers():
+def test_trivial_baselines():
     image = random_image(30, 20)
-    for localizer, value in ((AllZero(), 0), (AllOne(), 1)):
-        result = localizer.localize(image)
-        assert result.shape == (30, 20) and result.dtype == np.float32 and (result == value).all()
-    assert len({AllZero().name, AllOne().name, Noise().name}) == 3
+    zeros, ones, noise = trivial_baselines(seed=3)
+    for localizer, value, verdict in (
+        (zeros, 0, "nothing found"),
+        (ones, 1, "manipulated"),
+    ):
+        found = localizer.localize(image)
+        assert found.map.shape == (30, 20) and found.map.dtype == np.float32
+        assert (found.map == value).all()
+        assert (found.score, found.verdict, found.flagged_share) == (value, verdict, value)
+        assert localizer.protect(image) is image and not localizer.protects
+    assert [type(zeros), type(ones), type(noise)] == [AllZeros, AllOnes, Noise]
+    np.testing.assert_array_equal(noise.localize(image).map, Noise(3).localize(image).map)
+    assert [zeros.name, ones.name, noise.name] == ["all zeros", "all ones", "noise"]
+
+
+def test_findings_know_their_mask_and_are_arrays():
+    probability = np.array([[0.2, 0.5], [0.7, 0.4]], np.float32)
+    found = Finding(probability, 0.7, "manipulated", threshold=0.5)
+    np.testing.assert_array_equal(found.mask, [[False, True], [True, False]])
+    assert found.flagged_share == 0.5
+    np.testing.assert_array_equal(np.asarray(found), probability)
+    assert np.asarray(found, "float64").dtype == np.float64
+
+
+def test_models_judge_by_their_own_threshold(blur_model):
+    image = np.full((20, 20, 3), 102, np.uint8)  # 0.4 everywhere but at the borders
+    for threshold, verdict in ((0.3, "manipulated"), (0.5, "nothing found")):
+        found = ModelLocalizer(blur_model, threshold=threshold).localize(image)
+        assert found.verdict == verdict and found.threshold == threshold
+        assert found.score == pytest.approx(0.4)
 
 
 def test_noise_depends_on_picture_and_seed_only():
     image = random_image(100, 80)
-    noise = Noise(3).localize(image)
+    noise = Noise(3).localize(image).map
     assert noise.dtype == np.float32 and noise.min() >= 0 and noise.max() < 1
     assert abs(noise.mean() - 0.5) < 0.02
-    np.testing.assert_array_equal(noise, Noise(3).localize(image.copy()))
-    assert (noise != Noise(4).localize(image)).mean() > 0.99
-    assert (noise != Noise(3).localize(255 - image)).mean() > 0.99
+    np.testing.assert_array_equal(noise, Noise(3).localize(image.copy()).map)
+    assert (noise != Noise(4).localize(image).map).mean() > 0.99
+    assert (noise != Noise(3).localize(255 - image).map).mean() > 0.99

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from irl_keras import presets
+from forensics_keras import presets
+from forensics_keras.model_card import card_markdown
 from irl_keras.irl_net import irl_net
 from irl_keras.layers import BayarConv2D
 
@@ -53,7 +54,7 @@ def test_network_survives_the_round_trip(tmp_path):
     keras.utils.set_random_seed(0)
     model = irl_net(**ARGUMENTS)
     card = presets.save_preset(model, tmp_path / "tiny", CARD)
-    copy = presets.from_preset(tmp_path / "tiny")
+    copy = presets.PresetStore("none", {"irl_net": irl_net}).load(tmp_path / "tiny")
     assert [v.path for v in copy.weights] == [v.path for v in model.weights]
     for original, loaded in zip(model.weights, copy.weights, strict=True):
         assert loaded.dtype == "float32"
@@ -62,7 +63,7 @@ def test_network_survives_the_round_trip(tmp_path):
     np.testing.assert_allclose(
         copy.predict_on_batch(image), model.predict_on_batch(image), atol=0.01
     )
-    assert card == presets.read_card(tmp_path / "tiny")
+    assert card == presets.PresetStore("none", {}).card(tmp_path / "tiny")
     data = (tmp_path / "tiny" / "weights.npz").read_bytes()
     assert card["bytes"] == len(data) < 2.3 * model.count_params() + 40_000
     assert card["sha256"] == hashlib.sha256(data).hexdigest()
@@ -245,7 +246,7 @@ def test_variables_of_one_path_are_not_saved(tmp_path):
 
 
 def test_card_as_markdown(store):
-    lines = presets.card_markdown(store.card("tiny")).split("\n")
+    lines = card_markdown(store.card("tiny")).split("\n")
     assert lines[0] == "### tiny"
     assert "- **Training data**: some photographs; some more" in lines
     architecture = lines.index("- **Architecture**")

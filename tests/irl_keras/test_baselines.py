@@ -130,7 +130,7 @@ def test_the_map_alone_is_a_localizer(tiny):
     plain.set_weights(model.get_weights())
     plain.compile(run_eagerly=True)
     picture = pictures(20, 33)
-    probability = ModelLocalizer(plain).localize(picture)
+    probability = ModelLocalizer(plain).localize(picture).map
     np.testing.assert_allclose(probability, tiny(picture[None])[0, ..., 0], atol=1e-6)
 
 
@@ -139,7 +139,7 @@ def test_the_map_alone_is_a_localizer(tiny):
 def test_predicts_pictures_of_many_sizes(build):
     localizer = ModelLocalizer(build())
     for height, width in [(32, 32), (32, 48), (48, 32), (40, 64), (33, 47), (64, 50), (70, 41)]:
-        assert localizer.localize(pictures(height, width)).shape == (height, width)
+        assert localizer.localize(pictures(height, width)).map.shape == (height, width)
 
 
 def test_first_filters_are_high_pass():

@@ -42,7 +42,7 @@ class Red(Localizer):
         self.calls += 1
         if min(image.shape[:2]) < 16:
             raise ValueError("too small")
-        return image[..., 0] / np.float32(255)
+        return self._found(image[..., 0] / np.float32(255))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_command_line_writes_maps_masks_overlays_and_report(tmp_path, red_weight
         assert mask.mode == "L"
         np.testing.assert_array_equal(np.asarray(mask), 255 * flagged.astype(np.uint8))
     overlay = images.read_image(out / "overlay/a/b.jpg").astype(int)
-    expected = overlay(pixels, (pixels[..., 0] / 255).astype(np.float32))
+    expected = figures.overlay(pixels, (pixels[..., 0] / 255).astype(np.float32))
     assert overlay.shape == pixels.shape and np.abs(overlay - expected).mean() < 8
     (line,) = read_report(out).values()
     assert 0 < line.pop("seconds") < 60
@@ -305,7 +305,7 @@ def test_a_torn_last_line_is_done_again(tmp_path):
 
 DEADLY = """
 import os, signal, sys
-from irl_keras import images
+from forensics_keras import images
 from irl_keras.__main__ import main
 write, written = images.write_png, []
 

@@ -41,18 +41,18 @@ def test_the_weights_are_small_and_described(name, mebibytes):
     assert max(path.stat().st_size for path in files) <= 20 * 10**6
     for results in irl_keras.read_card(name)["measured"]:
         methods = [row["method"] for row in results["forged"]]
-        assert {"all zero", "all one", "noise", name} <= set(methods)
+        assert {"all zeros", "all ones", "noise", name} <= set(methods)
 
 
 def test_the_weights_find_inpainting_in_photographs_they_never_saw(model, forgeries):
     localizer = ModelLocalizer(model)
     scores = [
-        localization_scores(localizer.localize(forgery.image), forgery.mask)["F1"]
+        localization_scores(localizer.localize(forgery.image).map, forgery.mask)["F1"]
         for forgery in forgeries
     ]
     assert np.mean(scores) > 0.8
     flagged = [
-        untouched_scores(localizer.localize(forgery.original))["pixels_flagged"]
+        untouched_scores(localizer.localize(forgery.original).map)["pixels_flagged"]
         for forgery in forgeries
     ]
     assert np.mean(flagged) < 0.05
@@ -66,13 +66,13 @@ def test_the_full_network_finds_more_than_the_small_one(model, forgeries):
     for name, localizer in (("full", full), ("small", ModelLocalizer(model))):
         compressed = [degrade(forgery.image, "jpeg:90") for forgery in forgeries]
         scores = [
-            localization_scores(localizer.localize(image), forgery.mask)["F1"]
+            localization_scores(localizer.localize(image).map, forgery.mask)["F1"]
             for image, forgery in zip(compressed, forgeries, strict=True)
         ]
         means[name] = np.mean(scores)
     assert means["full"] > max(means["small"], 0.7)
     flagged = [
-        untouched_scores(full.localize(forgery.original))["pixels_flagged"] for forgery in forgeries
+        untouched_scores(full.localize(forgery.original).map)["pixels_flagged"] for forgery in forgeries
     ]
     assert np.mean(flagged) < 0.02
 

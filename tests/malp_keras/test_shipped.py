@@ -10,13 +10,13 @@ import malp_keras
 from datasets.degradations import degrade
 from datasets.manipulations import MANIPULATIONS
 from datasets.photographs.sources import bundled_photographs
-from evaluation.measuring_malp import central_square, cosine, difference_map
 from forensics_keras.images import read_image, write_jpeg, write_png
 from forensics_keras.metrics import localization_scores, picture_psnr
 from malp_keras.__main__ import main
-from malp_keras.keys import checked_calibration
+from malp_keras.calibration import AUTHENTIC, MANIPULATED, UNPROTECTED, Calibration
+from malp_keras.ground_truth import cosine, difference_map
 from malp_keras.protection import protect
-from malp_keras.verification import AUTHENTIC, MANIPULATED, UNPROTECTED, verify
+from malp_keras.verification import verify
 
 WEIGHTS = Path(malp_keras.__file__).parent / "weights"
 
@@ -28,7 +28,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def calibration():
-    return checked_calibration(malp_keras.read_card("malp_local"))
+    return Calibration.of_card(malp_keras.read_card("malp_local"))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_edits_of_kinds_never_seen_in_training_are_found(model, calibration, pro
         [edited] = MANIPULATIONS[name](picture[None], [number])
         found = verify(model, degrade(edited.image, spec), calibration)
         scores.append(
-            localization_scores(found.map, edited.mask, calibration["map_threshold"])["F1"]
+            localization_scores(found.map, edited.mask, calibration.map_threshold)["F1"]
         )
         verdicts.append(found.verdict)
     assert np.mean(scores) > 0.75
@@ -80,7 +80,7 @@ def test_unchanged_and_unprotected_pictures_are_told_apart(
 
 def test_the_papers_setting_locates_what_stgan_changes(photographs):
     model = malp_keras.from_preset("malp_stgan_faces")
-    calibration = checked_calibration(malp_keras.read_card("malp_stgan_faces"))
+    calibration = Calibration.of_card(malp_keras.read_card("malp_stgan_faces"))
     gains, verdicts = [], {"protected": [], "edited": []}
     for seed, photograph in enumerate(photographs):
         original = central_square(photograph, model.size)

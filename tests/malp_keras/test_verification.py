@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import malp_keras
-from forensics_keras import images
+from forensics_keras import figures, images
 from malp_keras import keys, verification
 from malp_keras.__main__ import main
 from malp_keras.verification import inspect, scale_picture, verify
@@ -128,7 +128,7 @@ def test_command_writes_maps_overlays_and_report(tmp_path, preset, capsys):
     found = images.read_image(out / "map/a/b.png")[..., 0]
     assert np.abs(found - 255 * expected.map).max() <= 1
     overlay = images.read_image(out / "overlay/a/b.jpg").astype(int)
-    assert np.abs(overlay - overlay(picture, expected.map)).mean() < 8
+    assert np.abs(overlay - figures.overlay(picture, expected.map)).mean() < 8
     (line,) = read_report(out).values()
     assert 0 < line.pop("seconds")
     near = {"abs": 1e-4}
