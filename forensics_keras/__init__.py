@@ -5,5 +5,7 @@
 - `metrics`, `tables`, `figures`, `records`: measures and how results are shown;
 - `presets`, `model_card`: trained weights with their model cards;
 - `batch`, `command_line`: commands over many pictures;
-- `layers`, `callbacks`, `optimizers`, `schedules`: for networks and their training.
+- `layers`, `losses`, `callbacks`, `optimizers`, `schedules`: for networks and their training.
 """
+
+__version__ = "0.2.0"

@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import os
 from pathlib import Path
 
 import keras
@@ -29,11 +30,11 @@ class EpochBackup(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | os.PathLike):
         super().__init__()
         self.folder = Path(folder)
 
-    def latest(self):
+    def latest(self) -> tuple[int, Path] | None:
         """Returns the number of complete epochs and the file, or `None` without a backup."""
         paths = sorted(self.folder.glob("epoch_*.keras"))
         return (int(paths[-1].stem.removeprefix("epoch_")), paths[-1]) if paths else None
@@ -57,7 +58,7 @@ class BestCheckpoint(keras.callbacks.Callback):
         best: Best value of the epochs before, when a training goes on.
     """
 
-    def __init__(self, path, monitor, best=-np.inf):
+    def __init__(self, path: str | os.PathLike, monitor: str, best: float = -np.inf):
         super().__init__()
         self.path = Path(path)
         self.monitor = monitor
@@ -70,7 +71,7 @@ class BestCheckpoint(keras.callbacks.Callback):
             save_model_atomically(self.model, self.path)
 
 
-def tensorboard(folder):
+def tensorboard(folder: str | os.PathLike) -> list[keras.callbacks.Callback]:
     """Keras' TensorBoard callback, where TensorFlow is installed, which it writes with.
 
     Args:
@@ -83,7 +84,7 @@ def tensorboard(folder):
     return [keras.callbacks.TensorBoard(folder)] if found else []
 
 
-def save_model_atomically(model, path):
+def save_model_atomically(model: keras.Model, path: str | os.PathLike) -> None:
     """Saves a model as `.keras` under a temporary name, then renames it.
 
     Args:
@@ -94,7 +95,7 @@ def save_model_atomically(model, path):
         model.save(temporary)
 
 
-def trim_csv_log(path, epochs):
+def trim_csv_log(path: str | os.PathLike, epochs: int) -> list[dict[str, str]]:
     """Drops the rows of epochs that a resumed training runs again, and a torn last row.
 
     Args:

@@ -30,10 +30,10 @@ def thumbnail(picture: np.ndarray, side: int = CELL) -> np.ndarray:
         uint8 RGB (H, W, 3).
     """
     if picture.dtype != np.uint8:
-        picture = np.uint8(np.clip(picture, 0, 1) * 255 + 0.5)
+        picture = (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
     image = Image.fromarray(picture).convert("RGB")
     scale = side / max(image.size)
-    size = tuple(max(1, round(length * scale)) for length in image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     method = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST
     return np.array(image if size == image.size else image.resize(size, method))
 
@@ -81,7 +81,7 @@ def picture_grid(
     return np.array(canvas)
 
 
-def _shortened(label: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def _shortened(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
     if font.getlength(label) <= width:
         return label
     while label and font.getlength(label + "...") > width:
@@ -119,7 +119,9 @@ def overlay(image: np.ndarray, probability: np.ndarray) -> np.ndarray:
     for top in range(0, image.shape[0], rows):
         band = slice(top, top + rows)
         level = np.clip(probability[band], 0, 1).astype(np.float32)
-        heat = cv2.applyColorMap(np.uint8(level * 255 + 0.5), cv2.COLORMAP_PLASMA)[..., ::-1]
+        heat = cv2.applyColorMap((level * 255 + 0.5).astype(np.uint8), cv2.COLORMAP_PLASMA)[
+            ..., ::-1
+        ]
         opacity = OVERLAY_STRENGTH * level[..., None]
         result[band] = image[band] + opacity * (heat - image[band].astype(np.float32)) + 0.5
     return result
@@ -138,9 +140,10 @@ def write_map(path: str | os.PathLike, probability: np.ndarray) -> None:
     Raises:
         OSError: when the file cannot be written.
     """
-    levels = np.empty(probability.shape, np.uint8)
-    rows = max(1, _BAND_PIXELS // levels.shape[1])
-    for top in range(0, levels.shape[0], rows):  # bands, to keep the copies small
+    height, width = probability.shape
+    levels = np.empty((height, width), np.uint8)
+    rows = max(1, _BAND_PIXELS // width)
+    for top in range(0, height, rows):  # bands, to keep the copies small
         levels[top : top + rows] = np.rint(probability[top : top + rows] * 255)
     images.write_png(path, levels)
 

@@ -245,8 +245,9 @@ def _encode(
     if metadata:
         options |= {"exif": metadata.exif, "icc_profile": metadata.icc_profile}
     if metadata and metadata.xmp and file_format == "PNG":
-        options["pnginfo"] = PngImagePlugin.PngInfo()
-        options["pnginfo"].add_itxt("XML:com.adobe.xmp", metadata.xmp)
+        information = PngImagePlugin.PngInfo()
+        information.add_itxt("XML:com.adobe.xmp", metadata.xmp)
+        options["pnginfo"] = information
     elif metadata:
         options["xmp"] = metadata.xmp
     file = io.BytesIO()
@@ -276,7 +277,7 @@ def _decode(
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise Image.DecompressionBombError
-            is_cut = ";16" in str(image.tile) and not image.mode.startswith("I")
+            is_cut = ";16" in str(getattr(image, "tile", "")) and not image.mode.startswith("I")
             image.load()
             upright = turn(image)
             if look:
@@ -332,4 +333,4 @@ def _rgb(band: Image.Image) -> np.ndarray:
 def _nonzero(band: Image.Image) -> np.ndarray:
     if band.mode == "F" or band.mode.startswith("I"):
         return np.asarray(band) != 0
-    return np.asarray(band.convert("RGB")).any(axis=-1)
+    return np.any(np.asarray(band.convert("RGB")), axis=-1)

@@ -204,7 +204,7 @@ class Noise(Localizer):
         self.seed = seed
 
     def localize(self, image: np.ndarray) -> Finding:
-        generator = np.random.default_rng([self.seed, zlib.crc32(np.ascontiguousarray(image))])
+        generator = np.random.default_rng([self.seed, zlib.crc32(np.ascontiguousarray(image).data)])
         return self._found(generator.random(image.shape[:2], np.float32))
 
 

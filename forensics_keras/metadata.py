@@ -61,12 +61,18 @@ class Metadata(NamedTuple):
 def turn(image: Image.Image) -> Image.Transpose | None:
     """What makes a picture upright."""
     try:
-        return _UPRIGHT.get(image.getexif().get(_ORIENTATION))
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 0))
     except Exception:  # damaged metadata must not hide a sound picture
         return None
 
 
 def read_metadata(image: Image.Image, is_cut: bool) -> Metadata:
+    """Reads what a copy of a picture keeps, and what becomes of the picture on its way.
+
+    Args:
+        image: The opened picture, not yet turned upright.
+        is_cut: Whether Pillow has cut it from 16 bits to 8.
+    """
     conversions = _conversions(image, is_cut)
     try:
         exif = _exif_of_upright(image)
@@ -98,8 +104,8 @@ def _conversions(image: Image.Image, is_cut: bool) -> list[str]:
         found.append("transparency left out")
     if turn(image) is not None:
         found.append("turned upright")
-    if getattr(image, "n_frames", 1) > 1:
-        found.append(f"first of {image.n_frames} pictures taken")
+    if (frames := getattr(image, "n_frames", 1)) > 1:
+        found.append(f"first of {frames} pictures taken")
     return found
 
 

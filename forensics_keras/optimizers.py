@@ -1,5 +1,8 @@
 """An optimizer for models whose parts learn at different rates."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 
 
@@ -22,7 +25,13 @@ class AdamByPart(keras.optimizers.Adam):
     ```
     """
 
-    def __init__(self, learning_rate=1e-3, factors=None, name="adam_by_part", **kwargs):
+    def __init__(
+        self,
+        learning_rate: Any = 1e-3,
+        factors: Mapping[str, float] | None = None,
+        name: str = "adam_by_part",
+        **kwargs: Any,
+    ):
         super().__init__(learning_rate, name=name, **kwargs)
         self.factors = dict(factors or {})
 
@@ -37,7 +46,7 @@ class AdamByPart(keras.optimizers.Adam):
         factor = self._variable_factors[self._get_variable_index(variable)]
         super().update_step(gradient, variable, factor * learning_rate)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.update({"factors": self.factors})
         return config

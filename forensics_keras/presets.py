@@ -16,6 +16,7 @@ import os
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -117,7 +118,7 @@ class PresetStore:
             f"nor a folder with {CARD_FILE}"
         )
 
-    def build(self, architecture: Mapping[str, object], path: str | os.PathLike) -> keras.Model:
+    def build(self, architecture: Mapping[str, Any], path: str | os.PathLike) -> keras.Model:
         """Builds a network without its weights.
 
         Args:
@@ -256,7 +257,8 @@ def encode_weights(model: keras.Model) -> bytes:
     """
     file = io.BytesIO()
     variables = sorted(_weights_by_path(model).items())
-    np.savez(file, **{path: _half(path, variable) for path, variable in variables})
+    halves: dict[str, Any] = {path: _half(path, variable) for path, variable in variables}
+    np.savez(file, **halves)
     return file.getvalue()
 
 

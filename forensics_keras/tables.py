@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def format_interval(summary: Mapping[str, float], digits: int = 3) -> str:
@@ -24,7 +25,7 @@ def format_interval(summary: Mapping[str, float], digits: int = 3) -> str:
 
 
 def summary_rows(
-    summaries: Sequence[Mapping[str, object]], titles: Mapping[str, str], digits: int = 3
+    summaries: Sequence[Mapping[str, Any]], titles: Mapping[str, str], digits: int = 3
 ) -> list[dict[str, object]]:
     """Turns summaries into the rows of a table.
 

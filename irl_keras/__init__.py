@@ -7,15 +7,15 @@
   files and folders.
 """
 
+from forensics_keras import __version__
 from irl_keras import baselines, callbacks, images, layers, localizers, losses, metrics
 from irl_keras.irl_net import irl_net
 from irl_keras.localizer import Localizer
 from irl_keras.presets import from_preset, list_presets, read_card, save_preset
 
-__version__ = "0.1.0"
-
 __all__ = [
     "Localizer",
+    "__version__",
     "baselines",
     "callbacks",
     "from_preset",

@@ -1,5 +1,7 @@
 """IRL-Net: Enhancement, Encoder and Decoder (paper section III, Fig. 2 and 8)."""
 
+from typing import Any
+
 import keras
 
 from forensics_keras.layers import CropLike, DepthToSpace, PadToMultiple
@@ -14,14 +16,14 @@ TOTAL_STRIDE = 8
 
 
 def irl_net(
-    input_shape=(None, None, 3),
-    fusion="early",
-    block="se",
-    attention=True,
-    width=1.0,
-    kernel_regularizer=None,
-    name="irl_net",
-):
+    input_shape: tuple[int | None, int | None, int] = (None, None, 3),
+    fusion: str = "early",
+    block: str = "se",
+    attention: bool = True,
+    width: float = 1.0,
+    kernel_regularizer: Any = None,
+    name: str = "irl_net",
+) -> keras.Model:
     """Builds IRL-Net, which localizes inpainted regions.
 
     The picture is padded inside to a multiple of 8 and the map cropped back, so that any height

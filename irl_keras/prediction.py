@@ -17,16 +17,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from forensics_keras import batch, command_line, images, metrics
 from forensics_keras.figures import write_map, write_overlay
-from forensics_keras.localizer import Finding, Localizer, ModelLocalizer
+from forensics_keras.localizer import Localizer, ModelLocalizer
 from forensics_keras.presets import load_model_file
 from irl_keras.presets import calibrated_threshold, from_preset, read_card
 
@@ -43,28 +42,6 @@ class Method(NamedTuple):
     preset: str
     preset_sha256: str
     threshold: float
-
-
-def localize_file(path: str | os.PathLike, localizer: Localizer) -> tuple[np.ndarray, Finding, str]:
-    """Reads a picture and localizes inpainting in it.
-
-    Args:
-        path: Picture file.
-        localizer: The method.
-
-    Returns:
-        The upright picture, uint8 (H, W, 3); what was found; and the SHA-256 of the file in
-        hexadecimal.
-
-    Raises:
-        ValueError: The file is not a picture, damaged, too large or too small.
-        OSError: The file is missing or cannot be read.
-    """
-    image, sha256 = batch.read_picture(path)
-    try:
-        return image, localizer.localize(image), sha256
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
 
 
 class Prediction(batch.BatchJob):
@@ -87,8 +64,8 @@ class Prediction(batch.BatchJob):
         self.localizer = self._load()
 
     def process(self, path: str, files: Mapping[str, Path], replace: bool) -> dict[str, object]:
-        image, found, sha256 = localize_file(path, self.localizer)
-        probability = found.map
+        image, sha256 = batch.read_picture(path)
+        probability = self.localizer.localize(image).map
         flagged = metrics.flagged_pixels(probability, self.method.threshold)
         write_map(files["prob"], probability)
         images.write_png(files["mask"], flagged * np.uint8(255))
@@ -104,38 +81,12 @@ class Prediction(batch.BatchJob):
             "verdict": metrics.verdict(flagged_share),
         }
 
-    def outcome(self, line: Mapping[str, object]) -> str:
+    def outcome(self, line: Mapping[str, Any]) -> str:
         return line["verdict"]
 
-    def describe(self, line: Mapping[str, object]) -> str:
+    def describe(self, line: Mapping[str, Any]) -> str:
         sha256 = line["preset_sha256"][:12]
         return f"{line['preset']} ({sha256}) at threshold {line['threshold']}"
-
-
-def predict(
-    paths: Iterable[str],
-    out: Path,
-    method: Method,
-    load: Callable[[], Localizer],
-    overwrite: bool = False,
-) -> Counter[str]:
-    """Localizes inpainting in pictures and folders and writes the outputs and the report.
-
-    Args:
-        paths: Files and folders, see `batch.find_sources`.
-        out: Output folder.
-        method: Identifies the localizer and holds the threshold.
-        load: Makes the localizer; called only if there is something to do.
-        overwrite: Makes all outputs again; what happens without it: `batch.run`.
-
-    Returns:
-        Number of inputs by verdict, and those that failed as "failed".
-
-    Raises:
-        ValueError: The folder has a `report.jsonl` of something else, or `load` raises it.
-        OSError: The report cannot be read or written, or `load` raises it.
-    """
-    return batch.run(Prediction(method, load), paths, out, overwrite)
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:
@@ -150,7 +101,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         description="Writes probability maps, masks, heat maps and a report for pictures.",
     )
     parser.set_defaults(run=_run)
-    batch.add_arguments(parser)
+    batch.BatchRun.add_arguments(parser)
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument(
         "--preset", default="irl_small", help="shipped preset or its folder (default: %(default)s)"
@@ -168,9 +119,7 @@ def _run(options: argparse.Namespace) -> int:
         method, load = _from_weights(options.weights, options.threshold)
     else:
         method, load = _from_preset(options.preset, options.threshold)
-    out = Path(options.output)
-    counts = predict(options.paths, out, method, load, options.overwrite)
-    return batch.print_summary(counts, out)
+    return batch.BatchRun.of(options).execute(Prediction(method, load))
 
 
 def _from_preset(name: str, threshold: float | None) -> tuple[Method, Callable[[], Localizer]]:

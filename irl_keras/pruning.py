@@ -11,7 +11,7 @@ _FIXED = "fixed"
 """Channels that every width has: the picture's, the first convolutions', the map's."""
 
 
-def narrow(model, width, attention=True):
+def narrow(model: keras.Model, width: float, attention: bool = True) -> keras.Model:
     """Builds an IRL-Net of smaller width from the strongest channels of a trained one.
 
     A network pruned so needs fewer steps of fine-tuning than a new one of its size. A channel's

@@ -7,6 +7,7 @@
 - `layers`, `losses` and `training` serve training and fine-tuning.
 """
 
+from forensics_keras import __version__
 from malp_keras import layers, losses, training
 from malp_keras.classifier import fakeness_classifier
 from malp_keras.localizer import malp_localizer
@@ -20,6 +21,7 @@ from malp_keras.vit import vit_branch
 __all__ = [
     "MaLP",
     "Protector",
+    "__version__",
     "fakeness_classifier",
     "from_preset",
     "layers",

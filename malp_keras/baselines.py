@@ -5,6 +5,8 @@ maps `(batch, height, width, 1)` in [0, 1]. None starts from weights of ImageNet
 the same pictures as MaLP.
 """
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -13,7 +15,7 @@ from malp_keras.layers.template_layer import HALF_RANGE
 from malp_keras.vit import vit_branch
 
 
-def resnet50_map(width=64, name="resnet50_map"):
+def resnet50_map(width: float = 64, name: str = "resnet50_map") -> keras.Model:
     """Builds the passive baseline of the paper's section 4.3: ResNet-50 and a decoder to a map.
 
     The paper says no more than that the network estimates the fakeness map. Here five steps, each
@@ -53,7 +55,7 @@ def resnet50_map(width=64, name="resnet50_map"):
     return keras.Model(image, _fakeness(x), name=name)
 
 
-def deeplab_v3_map(width=256, name="deeplab_v3_map"):
+def deeplab_v3_map(width: float = 256, name: str = "deeplab_v3_map") -> keras.Model:
     """Builds a network like DeepLabv3 on ResNet-101, the architecture of FakeLocator.
 
     Features at a sixteenth of the picture's side; the last three blocks are dilated by 2, then
@@ -86,7 +88,7 @@ def deeplab_v3_map(width=256, name="deeplab_v3_map"):
     return keras.Model(image, _fakeness(x), name=name)
 
 
-def second_branch(size, backbone="vit", **arguments):
+def second_branch(size: int, backbone: str = "vit", **arguments: Any) -> keras.Model:
     """Builds the branch that is trained beside the CNN, or what Table 8 puts in its place.
 
     Args:
@@ -100,7 +102,7 @@ def second_branch(size, backbone="vit", **arguments):
     return vit_branch(size, **arguments) if backbone == "vit" else resnet50_map(**arguments)
 
 
-def passive_localizer(network, count=1, name="localizer"):
+def passive_localizer(network: keras.Model, count: int = 1, name: str = "localizer") -> keras.Model:
     """Puts a passive network into the place of `malp_keras.malp_localizer`.
 
     With templates of strength 0 the whole is a passive `MaLP`, which is trained and measured by

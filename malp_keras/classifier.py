@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 
-def fakeness_classifier(filters=64, pool=1, name="classifier"):
+def fakeness_classifier(filters: int = 64, pool: int = 1, name: str = "classifier") -> keras.Model:
     """Builds the network that calls a fakeness map authentic or manipulated.
 
     The paper flattens a map of 128 pixels, which would make the first dense layer 33 million

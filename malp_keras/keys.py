@@ -6,9 +6,9 @@ a preset (`--key FILE`), and `python -m malp_keras keygen` makes one.
 
 A key file cannot hold code: a first line that says what it is, the SHA-256 of all that follows, a
 line of JSON (the card: architecture, calibration, the preset it was made from), and the weights as
-`forensics_keras.presets.encode_weights` gives them. It needs no other file, so it works as long as its
-architecture is known. Keep it secret and keep a copy: pictures that it protected can be verified
-with it alone.
+`forensics_keras.presets.encode_weights` gives them. It needs no other file, so it works as long as
+its architecture is known. Keep it secret and keep a copy: pictures that it protected can be
+verified with it alone.
 """
 
 from __future__ import annotations
@@ -175,13 +175,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     weights.add_argument("--key", metavar="FILE", help="private key made by keygen instead")
 
 
-def chosen_weights(options: argparse.Namespace) -> Weights:
-    """The preset or key that the options name.
+def chosen_weights(preset: str | os.PathLike, key: str | os.PathLike | None = None) -> Weights:
+    """Opens a key or, without one, a preset.
+
+    Args:
+        preset: Name or folder.
+        key: Key file, in place of the preset.
 
     Raises:
         ValueError: There is no such preset, or the key is damaged.
         OSError: The key is missing or cannot be read.
     """
-    if options.key:
-        return Weights(read_key_card(options.key), lambda: load_key(options.key))
-    return Weights(read_card(options.preset), lambda: from_preset(options.preset))
+    if key:
+        return Weights(read_key_card(key), lambda: load_key(key))
+    return Weights(read_card(preset), lambda: from_preset(preset))

@@ -7,7 +7,13 @@ from malp_keras.layers import Enlarge, TemplateAgreement
 from malp_keras.layers.template_layer import HALF_RANGE
 
 
-def malp_localizer(count=1, filters=64, stride=1, matched=False, name="localizer"):
+def malp_localizer(
+    count: int = 1,
+    filters: int = 64,
+    stride: int = 1,
+    matched: bool = False,
+    name: str = "localizer",
+) -> keras.Model:
     """Builds the CNN that estimates the fakeness map and recovers the template.
 
     Fully convolutional. With the defaults it has the 373,510 trainable parameters of the authors'

@@ -6,6 +6,7 @@ Everything is computed in float32, whatever the precision of the networks.
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -88,7 +89,7 @@ class LossWeights:
         return {name: weight * terms[name]() for name, weight in chosen.items() if weight}
 
 
-def cosine_similarity(a, b):
+def cosine_similarity(a: Any, b: Any) -> Any:
     """Cosine of the angle between two pictures of each pair, over all pixels.
 
     `sum(a * b) / (|a| * |b|)`. Nothing is subtracted first, so two constant maps are alike.
@@ -105,7 +106,9 @@ def cosine_similarity(a, b):
     return ops.mean(product, axis=_all_but_first(product))
 
 
-def structural_similarity(a, b, max_value=1.0, window=11, sigma=1.5):
+def structural_similarity(
+    a: Any, b: Any, max_value: float = 1.0, window: int = 11, sigma: float = 1.5
+) -> Any:
     """Mean structural similarity of each pair of pictures.
 
     The mean, over all places where the Gaussian window fits into the picture, of
@@ -171,7 +174,7 @@ def _smooth(images, weights):
     return differentiable(images)
 
 
-def template_magnitude(templates):
+def template_magnitude(templates: Any) -> Any:
     """Keeps templates invisible: the first term of eq. (7).
 
     The mean over the set of `|S| / size`, which is the root mean square of a template. The paper
@@ -187,7 +190,7 @@ def template_magnitude(templates):
     return ops.mean(_root(ops.mean(ops.square(templates), axis=(1, 2))))
 
 
-def template_similarity(templates):
+def template_similarity(templates: Any) -> Any:
     """Keeps templates apart: the second term of eq. (7).
 
     The sum of `CS(S_i, S_j)` over all ordered pairs of different templates.
@@ -203,7 +206,7 @@ def template_similarity(templates):
     return ops.mean(ops.square(ops.sum(units, axis=0)) - ops.sum(ops.square(units), axis=0))
 
 
-def template_low_frequency(templates, half_width=50):
+def template_low_frequency(templates: Any, half_width: int = 50) -> Any:
     """Keeps templates in the high frequencies: the third term of eq. (7).
 
     The mean over the set of `|L(F(S))| / size`, with the orthonormal Fourier transform F and the
@@ -229,7 +232,7 @@ def template_low_frequency(templates, half_width=50):
     return ops.mean(_root(ops.mean(power, axis=(1, 2))))
 
 
-def map_energy(fakeness_map):
+def map_energy(fakeness_map: Any) -> Any:
     """Pulls the map of protected pictures to zero: the first term of eq. (8).
 
     `|M|**2` divided by the number of pixels.
@@ -243,7 +246,7 @@ def map_energy(fakeness_map):
     return ops.mean(ops.square(_float32(fakeness_map)))
 
 
-def map_similarity(fakeness_map, truth):
+def map_similarity(fakeness_map: Any, truth: Any) -> Any:
     """Keeps the map of protected pictures unlike the truth of the manipulated ones (eq. 8).
 
     The second term, `CS(M, truth)`.
@@ -258,7 +261,7 @@ def map_similarity(fakeness_map, truth):
     return ops.mean(cosine_similarity(fakeness_map, truth))
 
 
-def cosine_distance(fakeness_map, truth):
+def cosine_distance(fakeness_map: Any, truth: Any) -> Any:
     """Pulls the map of manipulated pictures to the truth: the third term of eq. (8).
 
     `1 - CS(M, truth)`.
@@ -273,7 +276,7 @@ def cosine_distance(fakeness_map, truth):
     return 1.0 - map_similarity(fakeness_map, truth)
 
 
-def ssim_distance(fakeness_map, truth):
+def ssim_distance(fakeness_map: Any, truth: Any) -> Any:
     """Pulls the map of manipulated pictures to the truth: the fourth term of eq. (8).
 
     `1 - SS(M, truth)`.
@@ -288,7 +291,7 @@ def ssim_distance(fakeness_map, truth):
     return 1.0 - ops.mean(structural_similarity(fakeness_map, truth))
 
 
-def squared_error(fakeness_map, truth):
+def squared_error(fakeness_map: Any, truth: Any) -> Any:
     """Mean squared difference of maps, in place of `map_energy` where the truth is not zero.
 
     Args:
@@ -301,7 +304,7 @@ def squared_error(fakeness_map, truth):
     return ops.mean(ops.square(_float32(fakeness_map) - _float32(truth)))
 
 
-def recovery_real(recovered, template):
+def recovery_real(recovered: Any, template: Any) -> Any:
     """Finds the template in protected pictures: the first case of eq. (9), `1 - CS(S, S_R)`.
 
     Args:
@@ -314,7 +317,7 @@ def recovery_real(recovered, template):
     return 1.0 - ops.mean(cosine_similarity(recovered, template))
 
 
-def recovery_fake(recovered, templates):
+def recovery_fake(recovered: Any, templates: Any) -> Any:
     """Finds no template in manipulated pictures: the second case of eq. (9).
 
     The sum of `CS(S_i, S_R)` over the set.
@@ -330,7 +333,7 @@ def recovery_fake(recovered, templates):
     return ops.mean(_unit(recovered)[..., 0] * summed)
 
 
-def classification(logit, label):
+def classification(logit: Any, label: Any) -> Any:
     """Binary cross-entropy of the averaged logits (eq. 10).
 
     `-label * log(p) - (1 - label) * log(1 - p)` with `p = sigmoid(logit)`. (The paper prints a

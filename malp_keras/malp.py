@@ -1,5 +1,7 @@
 """MaLP: what protects pictures and later finds what was changed in them (Fig. 2)."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -45,7 +47,14 @@ class MaLP(keras.Model):
     Reference: MaLP, section 3.2.
     """
 
-    def __init__(self, size, template_layer, localizer, classifier, **kwargs):
+    def __init__(
+        self,
+        size: int,
+        template_layer: TemplateLayer,
+        localizer: keras.Model,
+        classifier: keras.Model,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.size = size
         self.template_layer = template_layer
@@ -85,12 +94,12 @@ class MaLP(keras.Model):
         logit = (manipulated - authentic - cosine) / 2
         return {**outputs, "cosines": cosines, "cosine": cosine, "logit": logit}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         parts = {key: keras.saving.serialize_keras_object(getattr(self, key)) for key in _PARTS}
         return {"size": self.size, "name": self.name, **parts}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]):
         parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in _PARTS}
         return cls(**{**config, **parts})
 
@@ -106,19 +115,19 @@ def _without_frame(maps):
 
 
 def malp(
-    size=128,
-    count=1,
-    strength=0.3,
-    normalize=False,
-    band=None,
-    filters=64,
-    stride=1,
-    matched=False,
-    classifier_filters=64,
-    classifier_pool=1,
-    backbone="cnn",
-    seed=None,
-):
+    size: int = 128,
+    count: int = 1,
+    strength: float = 0.3,
+    normalize: bool = False,
+    band: tuple[float, float] | None = None,
+    filters: int = 64,
+    stride: int = 1,
+    matched: bool = False,
+    classifier_filters: int = 64,
+    classifier_pool: int = 1,
+    backbone: str = "cnn",
+    seed: int | None = None,
+) -> MaLP:
     """Builds MaLP; the defaults are the paper's.
 
     Args:

@@ -7,8 +7,8 @@ its folders) there are
 * a line in `OUT/report.jsonl`.
 
 A copy is upright 8-bit RGB of the picture's size, with its EXIF, XMP and ICC profile; what else
-reading changes is told in `forensics_keras.images` and, for each picture, in the report. How outputs are
-named and kept: `forensics_keras.batch`. In Python: `protect`.
+reading changes is told in `forensics_keras.images` and, for each picture, in the report. How
+outputs are named and kept: `forensics_keras.batch`. In Python: `protect`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -95,7 +96,7 @@ def template_index(model: MaLP, image: np.ndarray) -> int:
         Index in the set.
     """
     digest = hashlib.sha256(f"{image.shape} ".encode())
-    digest.update(np.ascontiguousarray(image))
+    digest.update(np.ascontiguousarray(image).data)
     return int.from_bytes(digest.digest()) % model.template_layer.count
 
 
@@ -202,14 +203,14 @@ class Protection(batch.BatchJob):
             )
         return images.encode_jpeg(protected, self.jpeg, metadata)
 
-    def outcome(self, line: Mapping[str, object]) -> str:
+    def outcome(self, line: Mapping[str, Any]) -> str:
         return "protected"
 
-    def describe(self, line: Mapping[str, object]) -> str:
+    def describe(self, line: Mapping[str, Any]) -> str:
         kind = "PNG" if line["jpeg"] is None else f"JPEG {line['jpeg']}"
         return f"{line['preset']} ({line['preset_sha256'][:12]}) as {kind}"
 
-    def message(self, line: Mapping[str, object]) -> str:
+    def message(self, line: Mapping[str, Any]) -> str:
         psnr = "infinite" if line["psnr"] is None else f"{line['psnr']:.2f} dB"
         return f"{line['path']}: PSNR {psnr}, SSIM {line['ssim']:.4f}, {line['protected']}"
 
@@ -236,7 +237,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         description="Writes protected copies of photographs, and a report.",
     )
     parser.set_defaults(run=_run)
-    batch.add_arguments(parser)
+    batch.BatchRun.add_arguments(parser)
     keys.add_arguments(parser)
     parser.add_argument(
         "--jpeg",
@@ -247,6 +248,5 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    out = Path(options.output)
-    job = Protection(keys.chosen_weights(options), options.jpeg)
-    return batch.print_summary(batch.run(job, options.paths, out, options.overwrite), out)
+    weights = keys.chosen_weights(options.preset, options.key)
+    return batch.BatchRun.of(options).execute(Protection(weights, options.jpeg))

@@ -33,11 +33,7 @@ class Protector(Localizer):
         self.model = model
         self.name = name
         self.calibration = calibration or Calibration()
-
-    @property
-    def threshold(self) -> float:
-        """A pixel is flagged from this value of the map on, 0 to 1."""
-        return self.calibration.map_threshold
+        self.threshold = self.calibration.map_threshold
 
     @classmethod
     def from_preset(cls, name_or_folder: str | os.PathLike) -> Protector:

@@ -1,6 +1,7 @@
 """End-to-end training of MaLP with Keras' own `fit`, on every backend (eq. 7 to 11)."""
 
 import dataclasses
+from typing import Any
 
 import keras
 from keras import ops
@@ -8,6 +9,7 @@ from keras import ops
 from forensics_keras.losses import IRLLoss
 from malp_keras import losses
 from malp_keras.losses import LossWeights
+from malp_keras.malp import MaLP
 
 _GRAY = (0.299, 0.587, 0.114)
 
@@ -43,7 +45,14 @@ class MaLPTraining(keras.Model):
     Reference: MaLP, section 3.2.
     """
 
-    def __init__(self, malp, vit=None, loss_weights=None, exact_mask=False, **kwargs):
+    def __init__(
+        self,
+        malp: MaLP,
+        vit: keras.Model | None = None,
+        loss_weights: LossWeights | None = None,
+        exact_mask: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.malp = malp
         self.vit = vit
@@ -165,7 +174,7 @@ class MaLPTraining(keras.Model):
             "classifier_fake": lambda: losses.classification(fake, ops.ones_like(fake)),
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         return {
             "malp": serialize(self.malp),
@@ -175,7 +184,7 @@ class MaLPTraining(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]):
         deserialize = keras.saving.deserialize_keras_object
         vit = config["vit"] and deserialize(config["vit"])
         loss_weights = LossWeights(**config["loss_weights"])

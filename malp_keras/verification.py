@@ -17,7 +17,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -102,12 +102,12 @@ def inspect(model: MaLP, image: np.ndarray) -> Inspection:
     if not (np.isfinite(fakeness).all() and math.isfinite(logit) and math.isfinite(cosine)):
         raise ValueError("the model gave values that are not finite; its weights are damaged")
     height, width = image.shape[:2]
-    fakeness = cv2.resize(fakeness, (width, height), interpolation=cv2.INTER_LINEAR)
-    return Inspection(fakeness, 0.5 * (1 + math.tanh(logit / 2)), cosine)
+    scaled = cv2.resize(fakeness, (width, height), interpolation=cv2.INTER_LINEAR)
+    return Inspection(np.asarray(scaled, np.float32), 0.5 * (1 + math.tanh(logit / 2)), cosine)
 
 
 def verify(
-    model: MaLP, image: np.ndarray, calibration: Calibration | Mapping[str, object]
+    model: MaLP, image: np.ndarray, calibration: Calibration | Mapping[str, Any]
 ) -> Verification:
     """Judges whether a picture is protected and, if so, whether and where it was changed.
 
@@ -177,15 +177,15 @@ class Verifying(batch.BatchJob):
             "changed_share": found.changed_share,
         }
 
-    def outcome(self, line: Mapping[str, object]) -> str:
+    def outcome(self, line: Mapping[str, Any]) -> str:
         return line["verdict"]
 
-    def describe(self, line: Mapping[str, object]) -> str:
+    def describe(self, line: Mapping[str, Any]) -> str:
         kinds = ("map", "score", "cosine")
         thresholds = ", ".join(f"{line[f'{kind}_threshold']:.3g}" for kind in kinds)
         return f"{line['preset']} ({line['preset_sha256'][:12]}) at the thresholds {thresholds}"
 
-    def message(self, line: Mapping[str, object]) -> str:
+    def message(self, line: Mapping[str, Any]) -> str:
         share = line["changed_share"]
         changed = "" if share is None else f", {share:.1%} of the area changed"
         numbers = f"score {line['score']:.3f}, cosine {line['cosine']:.3f}"
@@ -200,11 +200,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         description="Writes a verdict, a fakeness map and a heat map for each picture.",
     )
     parser.set_defaults(run=_run)
-    batch.add_arguments(parser)
+    batch.BatchRun.add_arguments(parser)
     keys.add_arguments(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
-    out = Path(options.output)
-    job = Verifying(keys.chosen_weights(options))
-    return batch.print_summary(batch.run(job, options.paths, out, options.overwrite), out)
+    weights = keys.chosen_weights(options.preset, options.key)
+    return batch.BatchRun.of(options).execute(Verifying(weights))

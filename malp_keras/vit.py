@@ -11,7 +11,14 @@ TOKEN_SIDE = 8
 """Side of the part of the map that one token fills, with one value a pixel."""
 
 
-def vit_branch(size=128, depth=6, heads=4, mlp=512, dropout=0.1, name="vit"):
+def vit_branch(
+    size: int = 128,
+    depth: int = 6,
+    heads: int = 4,
+    mlp: int = 512,
+    dropout: float = 0.1,
+    name: str = "vit",
+) -> keras.Model:
     """Builds the vision transformer that estimates the fakeness map from global features.
 
     The picture is cut into 16 x 16 patches, and each token ends as the 8 x 8 part of a

@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import shutil
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
 
@@ -16,6 +18,14 @@ from forensics_keras.images import read_image
 def photograph() -> np.ndarray:
     """A real photograph, RGB uint8 of shape (192, 256, 3)."""
     return read_image(bundled_photographs("train")[2])[64:256, 64:320].copy()
+
+
+@pytest.fixture(scope="session")
+def old_files(tmp_path_factory) -> Path:
+    """Models, presets, a key and a training's folder that version 0.1 wrote, unpacked."""
+    folder = tmp_path_factory.mktemp("old_files")
+    shutil.unpack_archive(Path(__file__).parent / "fixtures" / "before_0.2.tar.xz", folder)
+    return folder
 
 
 def pytest_collection_modifyitems(items):

@@ -13,7 +13,7 @@ on in place of `a/b`; names that an earlier run gave are kept, because the repor
 input, by absolute path, has which outputs.
 """
 
-from forensics_keras.batch.command import add_arguments, print_summary
+from forensics_keras.batch.command import BatchRun
 from forensics_keras.batch.inputs import Source, assign_names, find_sources, output_files
 from forensics_keras.batch.job import BatchJob
 from forensics_keras.batch.report import Report
@@ -21,13 +21,12 @@ from forensics_keras.batch.run import read_picture, run
 
 __all__ = [
     "BatchJob",
+    "BatchRun",
     "Report",
     "Source",
-    "add_arguments",
     "assign_names",
     "find_sources",
     "output_files",
-    "print_summary",
     "read_picture",
     "run",
 ]

@@ -1,30 +1,60 @@
-"""The options and the end of every command over many pictures."""
+"""The options, the run and the end of every command over many pictures."""
 
 from __future__ import annotations
 
 import argparse
-from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
+from forensics_keras.batch.job import BatchJob
+from forensics_keras.batch.run import run
 from forensics_keras.command_line import ExitCode
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds what every command over pictures has: PATH..., -o OUT and --overwrite."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="picture or folder of pictures")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="output folder")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="make outputs again that exist already"
-    )
+@dataclass(frozen=True)
+class BatchRun:
+    """What the command line says about the pictures and the output folder.
 
-
-def print_summary(counts: Counter[str], out: Path) -> ExitCode:
-    """Prints what became of the inputs; returns the exit code.
-
-    Args:
-        counts: Number of inputs by outcome, as `run` returns it.
+    Attributes:
+        paths: Files and folders, see `find_sources`.
         out: Output folder.
+        overwrite: Whether outputs that exist are made again.
     """
-    found = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
-    print(f"{counts.total()} inputs: {found}; see {out / 'report.jsonl'}")
-    return ExitCode.SOME_FAILED if counts["failed"] else ExitCode.DONE
+
+    paths: tuple[str, ...]
+    out: Path
+    overwrite: bool = False
+
+    @staticmethod
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        """Adds what every command over pictures has: PATH..., -o OUT and --overwrite."""
+        parser.add_argument(
+            "paths", nargs="+", metavar="PATH", help="picture or folder of pictures"
+        )
+        parser.add_argument("-o", "--output", required=True, metavar="OUT", help="output folder")
+        parser.add_argument(
+            "--overwrite", action="store_true", help="make outputs again that exist already"
+        )
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> BatchRun:
+        """Reads what a parser with these arguments gave."""
+        return cls(tuple(options.paths), Path(options.output), options.overwrite)
+
+    def execute(self, job: BatchJob) -> ExitCode:
+        """Runs a job over the pictures and prints what became of them.
+
+        Args:
+            job: What to do with each picture.
+
+        Returns:
+            The exit code of the command.
+
+        Raises:
+            ValueError: The folder has a `report.jsonl` of something else, or `job.load` raises it.
+            OSError: The report cannot be read or written, or `job.load` raises it.
+        """
+        counts = run(job, self.paths, self.out, self.overwrite)
+        found = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
+        print(f"{counts.total()} inputs: {found}; see {self.out / 'report.jsonl'}")
+        return ExitCode.SOME_FAILED if counts["failed"] else ExitCode.DONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 class BatchJob(abc.ABC):
@@ -52,13 +53,13 @@ class BatchJob(abc.ABC):
         """
 
     @abc.abstractmethod
-    def outcome(self, line: Mapping[str, object]) -> str:
+    def outcome(self, line: Mapping[str, Any]) -> str:
         """Under what the summary counts an input, given its report line."""
 
     @abc.abstractmethod
-    def describe(self, line: Mapping[str, object]) -> str:
+    def describe(self, line: Mapping[str, Any]) -> str:
         """Says what made the outputs of a report line, from its fields of `identity`."""
 
-    def message(self, line: Mapping[str, object]) -> str | None:
+    def message(self, line: Mapping[str, Any]) -> str | None:
         """What stdout says of an input that is done, or None; given its report line."""
         return None

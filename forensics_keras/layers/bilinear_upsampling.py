@@ -1,5 +1,7 @@
 """Bilinear enlarging that works in graphs of unknown height and width."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -27,7 +29,7 @@ class BilinearUpsampling(keras.layers.Layer):
     ```
     """
 
-    def __init__(self, scale, **kwargs):
+    def __init__(self, scale: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.scale = scale
 
@@ -56,5 +58,5 @@ class BilinearUpsampling(keras.layers.Layer):
         width = None if width is None else width * self.scale
         return (batch, height, width, channels)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "scale": self.scale}

@@ -1,5 +1,7 @@
 """Pixel shuffle, the Decoder's upscaling (paper section III-C-1)."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -32,7 +34,7 @@ class DepthToSpace(keras.layers.Layer):
         - [Shi et al., 2016](https://arxiv.org/abs/1609.05158); IRL-Net, section III-C-1.
     """
 
-    def __init__(self, block_size, **kwargs):
+    def __init__(self, block_size: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.block_size = block_size
 
@@ -56,7 +58,7 @@ class DepthToSpace(keras.layers.Layer):
         width = None if width is None else width * self.block_size
         return (batch, height, width, channels // self.block_size**2)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.update({"block_size": self.block_size})
         return config

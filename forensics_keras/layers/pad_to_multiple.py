@@ -1,5 +1,7 @@
 """Padding that lets a strided network take pictures of any size."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -26,7 +28,7 @@ class PadToMultiple(keras.layers.Layer):
     ```
     """
 
-    def __init__(self, multiple, **kwargs):
+    def __init__(self, multiple: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.multiple = multiple
 
@@ -52,7 +54,7 @@ class PadToMultiple(keras.layers.Layer):
         )
         return (input_shape[0], *spatial, input_shape[3])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.update({"multiple": self.multiple})
         return config

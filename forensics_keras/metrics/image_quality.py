@@ -24,7 +24,7 @@ def picture_psnr(picture: np.ndarray, original: np.ndarray, max_value: float = 2
 
     Returns:
         `10 log10(max_value^2 / mean squared difference)` in dB; infinity for equal pictures, which
-        `irl_keras.reports.to_json` writes as null.
+        `forensics_keras.records.to_json` writes as null.
 
     Raises:
         ValueError: when the shapes differ.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 
 def bootstrap_interval(
-    values: Sequence[float], seed: int, level: float = 0.95, resamples: int = 2000
+    values: Sequence[float] | np.ndarray, seed: int, level: float = 0.95, resamples: int = 2000
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of a mean, the pictures being resampled with replacement.
 
@@ -29,14 +30,14 @@ def bootstrap_interval(
     """
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, not {level}")
-    values = np.asarray(values, dtype=np.float64)
-    values = values[~np.isnan(values)]
-    if values.size == 0:
+    every = np.asarray(values, dtype=np.float64)
+    defined = every[~np.isnan(every)]
+    if defined.size == 0:
         return float("nan"), float("nan")
     random = np.random.default_rng(seed)
-    block = max(1, 2**20 // values.size)  # bounds the memory for large data sets
+    block = max(1, 2**20 // defined.size)  # bounds the memory for large data sets
     means = [
-        random.choice(values, size=(min(block, resamples - start), values.size)).mean(axis=1)
+        random.choice(defined, size=(min(block, resamples - start), defined.size)).mean(axis=1)
         for start in range(0, resamples, block)
     ]
     low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
@@ -71,7 +72,7 @@ def summarize(scores: Sequence[dict[str, float]], seed: int = 0) -> dict[str, di
 
 def summarize_groups(
     records: Sequence[Mapping], by: Sequence[str], seed: int = 0
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Averages the measures of each group of pictures: one row of a table a group.
 
     Args:
@@ -83,7 +84,7 @@ def summarize_groups(
         For each group, in order of first appearance, the fields of `by`, the number of `pictures`
         and the `scores` as `summarize` gives them. Nothing for no records.
     """
-    groups = {}
+    groups: dict[tuple, list] = {}
     for record in records:
         key = tuple(record[field] for field in by)
         groups.setdefault(key, []).append(record["scores"])

@@ -1,5 +1,7 @@
 """Edge residual block (ERB) of MVSS-Net's edge branch."""
 
+from typing import Any
+
 import keras
 
 
@@ -27,7 +29,7 @@ class EdgeResidualBlock(keras.layers.Layer):
     Reference: MVSS-Net, section 3.1 (see `mvss_net`); numbers from the authors' program.
     """
 
-    def __init__(self, filters, activation="relu", **kwargs):
+    def __init__(self, filters: int, activation: Any = "relu", **kwargs: Any):
         super().__init__(**kwargs)
         self.filters = filters
         self.activation = keras.activations.get(activation)
@@ -57,7 +59,7 @@ class EdgeResidualBlock(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.update(
             {

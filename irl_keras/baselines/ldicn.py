@@ -12,7 +12,12 @@ UNITS = 2
 TOTAL_STRIDE = 16
 
 
-def ldicn(input_shape=(None, None, 3), width=1.0, weight_decay=1e-5, name="ldicn"):
+def ldicn(
+    input_shape: tuple[int | None, int | None, int] = (None, None, 3),
+    width: float = 1.0,
+    weight_decay: float = 1e-5,
+    name: str = "ldicn",
+) -> keras.Model:
     """Builds LDICN, which localizes deep inpainting from high-pass residuals.
 
     Three learnable high-pass kernels for each colour; four blocks of two ResNet-v2 units; two

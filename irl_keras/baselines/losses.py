@@ -1,5 +1,7 @@
 """The loss of MVSS-Net: pixels, picture and edges."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -9,7 +11,7 @@ from irl_keras.losses import DiceLoss
 EDGE_STRIDE = 4
 
 
-def edge_map(mask):
+def edge_map(mask: Any) -> Any:
     """The edges of masks at a quarter of their size.
 
     A pixel of the result is 1 if its 4x4 pixels of the mask, or their direct neighbours, hold
@@ -71,13 +73,13 @@ class MVSSLoss(keras.losses.Loss):
 
     def __init__(
         self,
-        pixel_weight=0.16,
-        image_weight=0.04,
-        edge_weight=0.80,
-        smooth=1.0,
-        reduction="sum_over_batch_size",
-        name="mvss_loss",
-        **kwargs,
+        pixel_weight: float = 0.16,
+        image_weight: float = 0.04,
+        edge_weight: float = 0.80,
+        smooth: float = 1.0,
+        reduction: Any = "sum_over_batch_size",
+        name: str = "mvss_loss",
+        **kwargs: Any,
     ):
         super().__init__(reduction=reduction, name=name, **kwargs)
         self.pixel_weight = pixel_weight
@@ -95,7 +97,7 @@ class MVSSLoss(keras.losses.Loss):
         by_place += self.edge_weight * self.dice_loss.call(edge_map(truth), edges)
         return touched * by_place + self.image_weight * ops.binary_crossentropy(touched, score)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "pixel_weight": self.pixel_weight,

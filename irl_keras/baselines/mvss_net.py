@@ -1,5 +1,7 @@
 """MVSS-Net: RGB view with edge supervision, noise view, dual attention."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
@@ -22,12 +24,12 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
 
 def mvss_net(
-    input_shape=(None, None, 3),
-    width=1.0,
-    units=RESNET50_UNITS,
-    training_outputs=False,
-    name="mvss_net",
-):
+    input_shape: tuple[int | None, int | None, int] = (None, None, 3),
+    width: float = 1.0,
+    units: Sequence[int] = RESNET50_UNITS,
+    training_outputs: bool = False,
+    name: str = "mvss_net",
+) -> keras.Model:
     """Builds MVSS-Net, which localizes manipulations from edges and noise.
 
     Two ResNet-50 of output stride 16: one sees the picture, and the Sobel-gated features of its

@@ -1,5 +1,7 @@
 """Constrained convolution of the Enhancement module (paper section III-A, eq. 1)."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -24,7 +26,7 @@ class BayarConstraint(keras.constraints.Constraint):
         - [Bayar and Stamm, 2018](https://doi.org/10.1109/TIFS.2018.2825953)
     """
 
-    def __init__(self, limit=2.0):
+    def __init__(self, limit: float = 2.0):
         self.limit = limit
 
     def __call__(self, kernel):
@@ -39,7 +41,7 @@ class BayarConstraint(keras.constraints.Constraint):
         missing = 1.0 - ops.sum(kernel, axis=(0, 1), keepdims=True)
         return (kernel + missing / (height * width - 1)) * others - (1.0 - others)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"limit": self.limit}
 
 
@@ -77,11 +79,11 @@ class BayarConv2D(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        padding="same",
-        kernel_initializer="glorot_uniform",
-        **kwargs,
+        filters: int,
+        kernel_size: int,
+        padding: str = "same",
+        kernel_initializer: Any = "glorot_uniform",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if kernel_size < 3 or kernel_size % 2 == 0:
@@ -122,7 +124,7 @@ class BayarConv2D(keras.layers.Layer):
         spatial = (None if side is None else side - lost for side in input_shape[1:3])
         return (input_shape[0], *spatial, self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.update(
             {

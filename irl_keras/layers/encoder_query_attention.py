@@ -1,5 +1,7 @@
 """Spatial attention of the Decoder, queried by the Encoder (paper section III-C-2, Fig. 5)."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -46,7 +48,7 @@ class EncoderQueryAttention(keras.layers.Layer):
     both axes at once and leaves the gain untrained; this layer follows the paper.
     """
 
-    def __init__(self, reduction=8, query_block=QUERY_BLOCK, **kwargs):
+    def __init__(self, reduction: Any = 8, query_block: int = QUERY_BLOCK, **kwargs: Any):
         super().__init__(**kwargs)
         self.reduction = reduction
         self.query_block = query_block
@@ -101,7 +103,7 @@ class EncoderQueryAttention(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape[1]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.update({"reduction": self.reduction, "query_block": self.query_block})
         return config

@@ -1,5 +1,8 @@
 """Multi-scale convolution (MSC) block of the Enhancement module (paper section III-A)."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -30,7 +33,13 @@ class MultiScaleConv(keras.layers.Layer):
     Reference: IRL-Net, section III-A; 7x7, 5x5 and 3x3 with 32 filters and ReLU each.
     """
 
-    def __init__(self, filters, kernel_sizes=(7, 5, 3), activation="relu", **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel_sizes: Sequence[int] = (7, 5, 3),
+        activation: Any = "relu",
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_sizes = tuple(kernel_sizes)
@@ -57,7 +66,7 @@ class MultiScaleConv(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.filters * len(self.kernel_sizes))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.update(
             {

@@ -1,5 +1,7 @@
 """Residual block of the Encoder module in three versions (paper section III-B-1, Fig. 3)."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -46,7 +48,13 @@ class ResidualBlock(keras.layers.Layer):
     """
 
     def __init__(
-        self, filters, strides=1, block="se", se_ratio=4, kernel_regularizer=None, **kwargs
+        self,
+        filters: int,
+        strides: int = 1,
+        block: str = "se",
+        se_ratio: int = 4,
+        kernel_regularizer: Any = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if block not in BLOCKS:
@@ -105,7 +113,7 @@ class ResidualBlock(keras.layers.Layer):
         spatial = (None if side is None else -(-side // self.strides) for side in input_shape[1:3])
         return (input_shape[0], *spatial, self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.update(
             {

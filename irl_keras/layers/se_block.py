@@ -1,5 +1,7 @@
 """Squeeze-and-excitation block (paper section III-B-1, Fig. 4)."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -27,7 +29,7 @@ class SEBlock(keras.layers.Layer):
         - [Hu et al., 2020](https://arxiv.org/abs/1709.01507); IRL-Net, Fig. 4.
     """
 
-    def __init__(self, ratio=4, **kwargs):
+    def __init__(self, ratio: int = 4, **kwargs: Any):
         super().__init__(**kwargs)
         self.ratio = ratio
 
@@ -54,7 +56,7 @@ class SEBlock(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.update({"ratio": self.ratio})
         return config

@@ -1,5 +1,7 @@
 """Bilinear enlargement by a whole factor."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -23,7 +25,7 @@ class Enlarge(keras.layers.Layer):
         Tensor of shape `(batch, factor * height, factor * width, channels)`.
     """
 
-    def __init__(self, factor, **kwargs):
+    def __init__(self, factor: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.factor = factor
 
@@ -35,7 +37,7 @@ class Enlarge(keras.layers.Layer):
         batch, *sides, channels = input_shape
         return (batch, *(side and self.factor * side for side in sides), channels)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.update({"factor": self.factor})
         return config

@@ -1,5 +1,8 @@
 """A matched filter: where a recovered template agrees with the known one."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -27,7 +30,7 @@ class TemplateAgreement(keras.layers.Layer):
         window the means of the product and of the recovered template's square.
     """
 
-    def __init__(self, windows=(5, 9, 17), **kwargs):
+    def __init__(self, windows: Sequence[int] = (5, 9, 17), **kwargs: Any):
         super().__init__(**kwargs)
         self.windows = tuple(windows)
 
@@ -47,7 +50,7 @@ class TemplateAgreement(keras.layers.Layer):
     def compute_output_shape(self, recovered_shape, known_shape):
         return (*recovered_shape[:-1], 1 + 2 * len(self.windows))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.update({"windows": self.windows})
         return config

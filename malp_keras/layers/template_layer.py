@@ -1,5 +1,7 @@
 """The encryption module: a set of learnable templates, one added to each picture (eq. 6)."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -47,7 +49,14 @@ class TemplateLayer(keras.layers.Layer):
     """
 
     def __init__(
-        self, count=1, size=128, strength=0.3, normalize=False, band=None, seed=None, **kwargs
+        self,
+        count: int = 1,
+        size: int = 128,
+        strength: float = 0.3,
+        normalize: bool = False,
+        band: tuple[float, float] | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
     ):
         # The sum of a picture and a weak template needs more than float16's precision.
         super().__init__(**{"dtype": "float32", "autocast": False, **kwargs})
@@ -105,7 +114,7 @@ class TemplateLayer(keras.layers.Layer):
     def compute_output_shape(self, images_shape, index_shape=None):
         return images_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         for name in ("count", "size", "strength", "normalize", "band", "seed"):
             config[name] = getattr(self, name)

@@ -46,8 +46,10 @@ def test_best_checkpoint_keeps_the_best_of_all_runs(tmp_path, model):
     best = BestCheckpoint(path, "val_F1", best=0.7)
     run_epoch(best, model, 3, val_F1=0.6)
     assert not path.exists()
-    run_epoch(best, model, 4, val_F1=0.8)
-    assert keras.models.load_model(path).get_weights()[0].shape == (2, 1)
+    for epoch, (value, kept) in enumerate([(0.8, 4), (0.75, 4), (0.9, 6), (0.9, 6)], start=4):
+        model.set_weights([np.full((2, 1), epoch), np.zeros(1)])
+        run_epoch(best, model, epoch, val_F1=value)
+        assert (keras.models.load_model(path).get_weights()[0] == kept).all()
 
 
 def test_log_is_cut_to_the_complete_epochs(tmp_path):

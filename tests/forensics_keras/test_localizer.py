@@ -4,7 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from forensics_keras.localizer import AllOnes, AllZeros, Finding, ModelLocalizer, Noise, trivial_baselines
+from forensics_keras.localizer import (
+    AllOnes,
+    AllZeros,
+    Finding,
+    ModelLocalizer,
+    Noise,
+    trivial_baselines,
+)
 
 
 def random_image(height, width, seed=0):

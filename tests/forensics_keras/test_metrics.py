@@ -7,6 +7,7 @@ import scipy.ndimage
 import sklearn.metrics
 
 from forensics_keras import metrics
+from forensics_keras.metrics import image_quality
 
 
 def _example(seed: int, shape=(17, 23)) -> tuple[np.ndarray, np.ndarray]:
@@ -261,7 +262,7 @@ def _plain_ssim(picture, original, max_value):
 
 @pytest.mark.parametrize("band", [1, 70, 10**6])
 def test_psnr_and_ssim_equal_the_formulas_whatever_the_bands(monkeypatch, band):
-    monkeypatch.setattr(metrics, "_BAND_PIXELS", band)
+    monkeypatch.setattr(image_quality, "_BAND_PIXELS", band)
     picture, original = _pictures()
     error = np.mean((picture.astype(float) - original) ** 2)
     assert metrics.picture_psnr(picture, original) == pytest.approx(10 * np.log10(255**2 / error))

@@ -1,7 +1,10 @@
+"""`python -m irl_keras predict`, and with it what every command over many pictures promises."""
+
 import hashlib
 import json
 import os
 import re
+import runpy
 import signal
 import struct
 import subprocess
@@ -13,14 +16,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from forensics_keras import figures, images, metrics
+import irl_keras
+from forensics_keras import batch, figures, images, metrics
 from forensics_keras.batch import Report, Source, assign_names, find_sources
-from forensics_keras.localizer import Localizer, ModelLocalizer
+from forensics_keras.localizer import Localizer
 from forensics_keras.presets import save_preset
 from irl_keras import prediction
 from irl_keras.__main__ import main
 from irl_keras.irl_net import irl_net
-from irl_keras.prediction import Method, Prediction, predict
+from irl_keras.prediction import Method, Prediction
 from tests.helpers.picture_jobs import files_in, read_report, save
 
 ENVIRONMENT = {
@@ -60,7 +64,8 @@ def red_weights(tmp_path_factory):
 def run(*paths, out, method=METHOD, **options):
     """Predicts with `Red`; returns the counts and how many pictures it was asked about."""
     localizer = Red()
-    counts = predict([str(path) for path in paths], out, method, lambda: localizer, **options)
+    job = Prediction(method, lambda: localizer)
+    counts = batch.run(job, [str(path) for path in paths], out, **options)
     return counts, localizer.calls
 
 
@@ -104,23 +109,34 @@ def test_command_line_writes_maps_masks_overlays_and_report(tmp_path, red_weight
     assert "1 inputs: 1 " in captured.out and captured.err == ""
 
 
-def test_presets_work_by_folder(tmp_path):
-    model = irl_net(width=0.1, attention=False)
-    architecture = {"name": "irl_net", "arguments": {"width": 0.1, "attention": False}}
-    card = dict.fromkeys(
-        ["training_data", "recipe", "commit", "measured", "limits", "intended_use"], "-"
-    )
-    card = save_preset(
-        model,
-        tmp_path / "tiny",
-        {**card, "architecture": architecture, "name": "tiny", "seed": 1, "licence": "-"},
-    )
-    save(tmp_path / "a.png", 21, 30)
-    preset, out = str(tmp_path / "tiny"), tmp_path / "out"
-    assert main(["predict", str(tmp_path / "a.png"), "-o", str(out), "--preset", preset]) == 0
-    (line,) = read_report(out).values()
+def test_presets_by_folder_say_what_the_localizer_says(tmp_path, monkeypatch):
+    # Tracing a graph takes longer than running the network three times.
+    monkeypatch.setattr(keras.Model, "predict_on_batch", lambda model, x: np.asarray(model(x)))
+    keras.utils.set_random_seed(0)
+    model = irl_net(width=0.03, attention=False)
+    # Probabilities on both sides of the threshold.
+    model.get_layer("logits").bias.assign([0.1])
+    architecture = {"name": "irl_net", "arguments": {"width": 0.03, "attention": False}}
+    texts = ("training_data", "recipe", "commit", "measured", "limits", "intended_use", "licence")
+    card = dict.fromkeys(texts, "-") | {"name": "tiny", "seed": 1, "architecture": architecture}
+    card["calibration"] = {"threshold": 0.52, "data": "nothing"}
+    folder = tmp_path / "tiny"
+    card = save_preset(model, folder, card)
+    pixels = save(tmp_path / "a.png", 21, 30)
+    arguments = ["predict", str(tmp_path / "a.png"), "--preset", str(folder), "-o"]
+    assert main([*arguments, str(tmp_path / "out")]) == 0
+    (line,) = read_report(tmp_path / "out").values()
+    localizer = irl_keras.Localizer.from_preset(folder)
+    found = localizer.localize(pixels)
+    assert (localizer.name, localizer.threshold) == ("tiny", 0.52)
     assert line["preset"] == "tiny" and line["preset_sha256"] == card["sha256"]
-    assert images.read_image(out / "prob/a.png").shape == (21, 30, 3)
+    assert line["threshold"] == found.threshold == 0.52
+    assert line["verdict"] == found.verdict and line["flagged_share"] == found.flagged_share
+    written = images.read_image(tmp_path / "out/prob/a.png")[..., 0]
+    np.testing.assert_array_equal(written, np.rint(found.map * 255))
+    assert main([*arguments, str(tmp_path / "other"), "--threshold", "0.9"]) == 0
+    (line,) = read_report(tmp_path / "other").values()
+    assert line["threshold"] == 0.9 and line["flagged_share"] == np.mean(found.map >= 0.9)
 
 
 def test_outputs_are_upright(tmp_path):
@@ -250,7 +266,7 @@ def test_what_is_done_is_reused_without_the_network(tmp_path):
     def load():
         raise AssertionError("nothing is left to do")
 
-    predict([str(folder)], out, METHOD, load)
+    batch.run(Prediction(METHOD, load), [str(folder)], out)
     assert (out / "report.jsonl").read_bytes() == before
     assert {name: os.stat(out / name).st_mtime_ns for name in files_in(out)} == times
     save(folder / "c.png")
@@ -320,6 +336,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path, red_weights):
     folder, out = tmp_path / "in", tmp_path / "out"
     for name in "abcde":
@@ -431,8 +448,10 @@ def test_an_interruption_is_no_traceback(tmp_path, monkeypatch, red_weights, cap
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(prediction, "predict", interrupted)
-    assert main(["predict", "a.png", "-o", str(tmp_path), "--weights", red_weights]) == 130
+    monkeypatch.setattr(Prediction, "process", interrupted)
+    save(tmp_path / "a.png")
+    weights = ["--weights", red_weights]
+    assert main(["predict", str(tmp_path), "-o", str(tmp_path / "out"), *weights]) == 130
     assert capsys.readouterr().err.startswith("interrupted;")
 
 
@@ -447,7 +466,7 @@ def test_unexpected_failures_concern_one_picture(tmp_path, capsys):
                 raise MemoryError("out of\nmemory")
             return super().localize(image)
 
-    counts = predict([str(tmp_path / "in")], tmp_path / "out", METHOD, Exhausted)
+    counts = batch.run(Prediction(METHOD, Exhausted), [str(tmp_path / "in")], tmp_path / "out")
     assert counts["failed"] == 1 and counts.total() == 2
     assert capsys.readouterr().err == f"{tmp_path / 'in/a.png'}: MemoryError: out of memory\n"
 
@@ -530,27 +549,14 @@ def test_unusable_weights_and_output_folders_exit_with_2(tmp_path, red_weights, 
     assert not os.path.exists(os.path.join(out, "report.jsonl"))
 
 
-def test_in_python_errors_name_the_path(tmp_path):
-    save(tmp_path / "one.png", 1, 1)
-    picture = keras.Input((None, None, 3))
-    localizer = ModelLocalizer(keras.Model(picture, keras.layers.Conv2D(1, 1)(picture)))
-    with pytest.raises(ValueError, match="one.png: .*too small"):
-        prediction.localize_file(tmp_path / "one.png", localizer)
-    with pytest.raises(OSError, match="missing.png"):
-        prediction.localize_file(tmp_path / "missing.png", localizer)
-
-
-def test_as_a_program(tmp_path, red_weights):
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+def test_as_a_program(tmp_path, red_weights, monkeypatch, capsys):
     save(tmp_path / "a.png")
-    command = [sys.executable, "-m", "irl_keras", "predict", "a.png", "missing.png", "-o", "out"]
-    result = subprocess.run(
-        [*command, "--weights", red_weights],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert result.returncode == 1 and "Traceback" not in result.stderr
-    assert f"{tmp_path / 'missing.png'}: no such file" in result.stderr
+    monkeypatch.chdir(tmp_path)
+    command = ["irl_keras", "predict", "a.png", "missing.png", "-o", "out"]
+    monkeypatch.setattr(sys, "argv", [*command, "--weights", red_weights])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("irl_keras", run_name="__main__")
+    assert caught.value.code == 1
+    assert f"{tmp_path / 'missing.png'}: no such file" in capsys.readouterr().err
     assert len(read_report(tmp_path / "out")) == 2

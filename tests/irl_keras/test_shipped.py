@@ -39,6 +39,7 @@ def test_the_weights_are_small_and_described(name, mebibytes):
     files = weights_files(WEIGHTS / name)
     assert sum(path.stat().st_size for path in files) <= mebibytes * 2**20
     assert max(path.stat().st_size for path in files) <= 20 * 10**6
+    assert irl_keras.read_card(name)["calibration"]["threshold"] == 0.5
     for results in irl_keras.read_card(name)["measured"]:
         methods = [row["method"] for row in results["forged"]]
         assert {"all zeros", "all ones", "noise", name} <= set(methods)
@@ -72,7 +73,8 @@ def test_the_full_network_finds_more_than_the_small_one(model, forgeries):
         means[name] = np.mean(scores)
     assert means["full"] > max(means["small"], 0.7)
     flagged = [
-        untouched_scores(full.localize(forgery.original).map)["pixels_flagged"] for forgery in forgeries
+        untouched_scores(full.localize(forgery.original).map)["pixels_flagged"]
+        for forgery in forgeries
     ]
     assert np.mean(flagged) < 0.02
 
@@ -109,5 +111,8 @@ def test_predict_on_the_command_line(forgeries, tmp_path):
     lines = (tmp_path / "out" / "report.jsonl").read_text().splitlines()
     forged, odd = map(json.loads, lines)
     assert forged["verdict"] == "manipulated" and forged["preset"] == "irl_small"
+    found = irl_keras.Localizer.from_preset("irl_small").localize(forgeries[0].image)
+    assert (forged["verdict"], forged["threshold"]) == (found.verdict, found.threshold)
+    assert forged["flagged_share"] == pytest.approx(found.flagged_share, abs=1e-4)
     assert (odd["width"], odd["height"]) == (77, 101)
     assert read_image(tmp_path / "out" / "prob" / "odd.png").shape == (101, 77, 3)

@@ -16,7 +16,7 @@ from malp_keras.__main__ import main
 from malp_keras.calibration import AUTHENTIC, MANIPULATED, UNPROTECTED, Calibration
 from malp_keras.ground_truth import cosine, difference_map
 from malp_keras.protection import protect
-from malp_keras.verification import verify
+from malp_keras.verification import scale_picture, verify
 
 WEIGHTS = Path(malp_keras.__file__).parent / "weights"
 
@@ -45,7 +45,9 @@ def protected(model, photographs):
 def test_the_weights_are_small_and_described(name):
     assert name in malp_keras.list_presets()
     assert (WEIGHTS / name / "weights.npz").stat().st_size <= 8 * 2**20
-    assert malp_keras.read_card(name)["measured"] != "not measured yet"
+    for results in malp_keras.read_card(name)["measured"]:
+        methods = {row["method"] for row in results["summaries"]["maps"]}
+        assert {"all zeros", "all ones", "noise", name} <= methods
 
 
 def test_protection_is_nearly_invisible(photographs, protected):
@@ -61,9 +63,7 @@ def test_edits_of_kinds_never_seen_in_training_are_found(model, calibration, pro
         name = ("copy_move", "pixelate", "sticker")[number % 3]
         [edited] = MANIPULATIONS[name](picture[None], [number])
         found = verify(model, degrade(edited.image, spec), calibration)
-        scores.append(
-            localization_scores(found.map, edited.mask, calibration.map_threshold)["F1"]
-        )
+        scores.append(localization_scores(found.map, edited.mask, calibration.map_threshold)["F1"])
         verdicts.append(found.verdict)
     assert np.mean(scores) > 0.75
     assert verdicts.count(MANIPULATED) >= 5
@@ -83,7 +83,7 @@ def test_the_papers_setting_locates_what_stgan_changes(photographs):
     calibration = Calibration.of_card(malp_keras.read_card("malp_stgan_faces"))
     gains, verdicts = [], {"protected": [], "edited": []}
     for seed, photograph in enumerate(photographs):
-        original = central_square(photograph, model.size)
+        original = scale_picture(photograph, model.size)
         copy = protect(model, original)
         [edited] = MANIPULATIONS["stgan_faces"](copy[None], [seed])
         found = verify(model, edited.image, calibration)
@@ -98,10 +98,13 @@ def test_the_papers_setting_locates_what_stgan_changes(photographs):
     assert AUTHENTIC not in verdicts["edited"]
 
 
-def test_the_commands(tmp_path, photographs):
+def test_the_commands_say_what_the_protector_says(tmp_path, photographs):
+    protector = malp_keras.Protector.from_preset("malp_local")
     write_jpeg(tmp_path / "in" / "a" / "photo.jpg", photographs[0])
     assert main(["protect", str(tmp_path / "in"), "-o", str(tmp_path / "protected")]) == 0
     copy = read_image(tmp_path / "protected" / "a" / "photo.png")
+    original = read_image(tmp_path / "in" / "a" / "photo.jpg")
+    np.testing.assert_array_equal(copy, protector.protect(original))
     [edited] = MANIPULATIONS["sticker"](copy[None], [3])
     write_png(tmp_path / "found" / "authentic.png", copy)
     write_png(tmp_path / "found" / "manipulated.png", edited.image)
@@ -109,4 +112,8 @@ def test_the_commands(tmp_path, photographs):
     assert main(["verify", str(tmp_path / "found"), "-o", str(tmp_path / "checked")]) == 0
     lines = (tmp_path / "checked" / "report.jsonl").read_text().splitlines()
     for line in map(json.loads, lines):
-        assert line["verdict"] == Path(line["path"]).stem
+        found = protector.verify(read_image(line["path"]))
+        assert line["verdict"] == found.verdict == Path(line["path"]).stem
+        assert line["score"] == pytest.approx(found.score, abs=1e-5)
+        assert line["changed_share"] == pytest.approx(found.changed_share, abs=1e-3)
+        assert line["map_threshold"] == protector.threshold
