@@ -1,5 +1,7 @@
 """The losses of IRL-Net (paper section III-D, eq. 7 to 9)."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -32,11 +34,11 @@ class FusedFocalLoss(keras.losses.Loss):
 
     def __init__(
         self,
-        alpha=0.75,
-        focusing=2.0,
-        reduction="sum_over_batch_size",
-        name="fused_focal_loss",
-        **kwargs,
+        alpha: float = 0.75,
+        focusing: float = 2.0,
+        reduction: Any = "sum_over_batch_size",
+        name: str = "fused_focal_loss",
+        **kwargs: Any,
     ):
         super().__init__(reduction=reduction, name=name, **kwargs)
         self.alpha = alpha
@@ -50,7 +52,7 @@ class FusedFocalLoss(keras.losses.Loss):
         pristine = (1.0 - self.alpha) * ops.power(p, self.focusing) * (1.0 - truth) * ops.log1p(-p)
         return -ops.mean(inpainted + pristine, axis=(1, 2, 3))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "alpha": self.alpha, "focusing": self.focusing}
 
 
@@ -80,7 +82,13 @@ class DiceLoss(keras.losses.Loss):
     Reference: IRL-Net, section III-D-2.
     """
 
-    def __init__(self, smooth=1e-6, reduction="sum_over_batch_size", name="dice_loss", **kwargs):
+    def __init__(
+        self,
+        smooth: float = 1e-6,
+        reduction: Any = "sum_over_batch_size",
+        name: str = "dice_loss",
+        **kwargs: Any,
+    ):
         super().__init__(reduction=reduction, name=name, **kwargs)
         self.smooth = smooth
 
@@ -91,7 +99,7 @@ class DiceLoss(keras.losses.Loss):
         total = ops.sum(ops.square(p), axis=axes) + ops.sum(ops.square(truth), axis=axes)
         return 1.0 - (overlap + self.smooth) / (total + self.smooth)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "smooth": self.smooth}
 
 
@@ -121,12 +129,12 @@ class IRLLoss(keras.losses.Loss):
 
     def __init__(
         self,
-        alpha=0.75,
-        focusing=2.0,
-        smooth=1e-6,
-        reduction="sum_over_batch_size",
-        name="irl_loss",
-        **kwargs,
+        alpha: float = 0.75,
+        focusing: float = 2.0,
+        smooth: float = 1e-6,
+        reduction: Any = "sum_over_batch_size",
+        name: str = "irl_loss",
+        **kwargs: Any,
     ):
         super().__init__(reduction=reduction, name=name, **kwargs)
         self.alpha = alpha
@@ -138,7 +146,7 @@ class IRLLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         return self.fused_focal_loss.call(y_true, y_pred) + self.dice_loss.call(y_true, y_pred)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "alpha": self.alpha,

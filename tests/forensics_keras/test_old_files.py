@@ -43,7 +43,9 @@ def test_presets(old_files, expected):
 
     protector = malp_keras.Protector.from_preset(old_files / "tiny_malp")
     [square] = expected["square"]
-    np.testing.assert_array_equal(protector.protect(square)[::3, ::3], expected["tiny_malp_protected"])
+    np.testing.assert_array_equal(
+        protector.protect(square)[::3, ::3], expected["tiny_malp_protected"]
+    )
     found = protector.model.predict_on_batch(expected["square"])["map"][:, ::4, ::4]
     np.testing.assert_allclose(found, expected["tiny_malp"], atol=1e-6)
     assert protector.calibration.score_threshold == 0.6
@@ -52,5 +54,7 @@ def test_presets(old_files, expected):
 def test_a_key(old_files, expected):
     protector = malp_keras.Protector.from_key(old_files / "tiny.key")
     [square] = expected["square"]
-    np.testing.assert_array_equal(protector.protect(square)[::3, ::3], expected["tiny_key_protected"])
+    np.testing.assert_array_equal(
+        protector.protect(square)[::3, ::3], expected["tiny_key_protected"]
+    )
     assert protector.name == "mine" == keys.read_key_card(old_files / "tiny.key")["name"]
