@@ -75,7 +75,7 @@ def tensorboard(folder: str | os.PathLike) -> list[keras.callbacks.Callback]:
     """Keras' TensorBoard callback, where TensorFlow is installed, which it writes with.
 
     Args:
-        folder: Of the event files.
+        folder: Folder of the event files.
 
     Returns:
         List of one callback, or of none.

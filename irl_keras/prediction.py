@@ -97,20 +97,20 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     """
     parser = commands.add_parser(
         "predict",
-        help="localize inpainting in pictures",
+        help="Localize inpainting in pictures",
         description="Writes probability maps, masks, heat maps and a report for pictures.",
     )
     parser.set_defaults(run=_run)
     batch.BatchRun.add_arguments(parser)
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument(
-        "--preset", default="irl_small", help="shipped preset or its folder (default: %(default)s)"
+        "--preset", default="irl_small", help="Shipped preset or its folder (default: %(default)s)"
     )
-    weights.add_argument("--weights", metavar="FILE.keras", help="model saved by Keras instead")
+    weights.add_argument("--weights", metavar="FILE.keras", help="Model saved by Keras instead")
     parser.add_argument(
         "--threshold",
         type=command_line.threshold,
-        help="probability from which a pixel is flagged (default: the preset's)",
+        help="Probability from which a pixel is flagged (default: the preset's)",
     )
 
 

@@ -33,7 +33,7 @@ class Calibration:
         """Reads the calibration of a card.
 
         Args:
-            card: Of a preset or key, with its `name`.
+            card: Card of a preset or key, with its `name`.
 
         Raises:
             ValueError: A field is missing, or a threshold is no number.
@@ -53,7 +53,7 @@ class Calibration:
 
         Args:
             score: How surely the picture is manipulated, 0 to 1.
-            cosine: Of the recovered template with the nearest one of the set, -1 to 1.
+            cosine: Cosine of the recovered template with the nearest one of the set, -1 to 1.
 
         Returns:
             One of `VERDICTS`.

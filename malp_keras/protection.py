@@ -233,7 +233,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     """Adds `protect` to the commands of a parser."""
     parser = commands.add_parser(
         "protect",
-        help="make protected copies of photographs",
+        help="Make protected copies of photographs",
         description="Writes protected copies of photographs, and a report.",
     )
     parser.set_defaults(run=_run)

@@ -36,7 +36,7 @@ class Inspection(NamedTuple):
     Attributes:
         map: Fakeness map at the picture's size, float32 (H, W), 0 to 1.
         score: How surely the picture is manipulated, 0 to 1.
-        cosine: Of the recovered template with the nearest one of the set, -1 to 1.
+        cosine: Cosine of the recovered template with the nearest one of the set, -1 to 1.
     """
 
     map: np.ndarray
@@ -50,7 +50,7 @@ class Verification(NamedTuple):
     Attributes:
         map: Fakeness map at the picture's size, float32 (H, W), 0 to 1.
         score: How surely the picture is manipulated, 0 to 1.
-        cosine: Of the recovered template with the nearest one of the set, -1 to 1.
+        cosine: Cosine of the recovered template with the nearest one of the set, -1 to 1.
         verdict: `"authentic"`: protected and unchanged; `"manipulated"`: protected and changed;
             `"unprotected"`: no template found, so that nothing can be said.
         changed_share: Share of the area that is changed, 0 to 1, of manipulated pictures; `None`
@@ -114,7 +114,7 @@ def verify(
     Args:
         model: As `malp_keras.from_preset` returns it.
         image: uint8 (H, W, 3), RGB, sides at least 16 pixels.
-        calibration: Of the model, or the field `calibration` of its card.
+        calibration: Calibration of the model, or the field `calibration` of its card.
 
     Returns:
         The verification.
@@ -196,7 +196,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     """Adds `verify` to the commands of a parser."""
     parser = commands.add_parser(
         "verify",
-        help="find what was changed in protected photographs",
+        help="Find what was changed in protected photographs",
         description="Writes a verdict, a fakeness map and a heat map for each picture.",
     )
     parser.set_defaults(run=_run)

@@ -29,11 +29,11 @@ class BatchRun:
     def add_arguments(parser: argparse.ArgumentParser) -> None:
         """Adds what every command over pictures has: PATH..., -o OUT and --overwrite."""
         parser.add_argument(
-            "paths", nargs="+", metavar="PATH", help="picture or folder of pictures"
+            "paths", nargs="+", metavar="PATH", help="Picture or folder of pictures"
         )
-        parser.add_argument("-o", "--output", required=True, metavar="OUT", help="output folder")
+        parser.add_argument("-o", "--output", required=True, metavar="OUT", help="Output folder")
         parser.add_argument(
-            "--overwrite", action="store_true", help="make outputs again that exist already"
+            "--overwrite", action="store_true", help="Make outputs again that exist already"
         )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The rivals in IRL-Net's tables, LDICN and MVSS-Net, with their parts and losses."""
+"""The baselines in IRL-Net's tables, LDICN and MVSS-Net, with their parts and losses."""
 
 from forensics_keras.layers.bilinear_upsampling import BilinearUpsampling
 from irl_keras.baselines.channel_attention import ChannelAttention

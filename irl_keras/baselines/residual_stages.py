@@ -1,4 +1,4 @@
-"""Residual bottleneck units of ResNet (versions 1 and 2), of which both rivals are built."""
+"""Residual bottleneck units of ResNet (versions 1 and 2), of which both baselines are built."""
 
 import keras
 
