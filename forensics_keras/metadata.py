@@ -89,7 +89,7 @@ def read_metadata(image: Image.Image, is_cut: bool) -> Metadata:
 
 
 def _conversions(image: Image.Image, is_cut: bool) -> list[str]:
-    """What becomes of a picture on its way to 8-bit RGB, as the top of this module says."""
+    """What becomes of a picture on its way to 8-bit RGB, as `forensics_keras.images` says."""
     is_grey = image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
     found = []
     if is_cut or image.mode.startswith("I"):

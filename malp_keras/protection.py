@@ -243,7 +243,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--jpeg",
         type=at_least(1, most=100),
         metavar="QUALITY",
-        help="write JPEG files of this quality, 1 to 100, instead of PNG",
+        help="Write JPEG files of this quality, 1 to 100, instead of PNG",
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
 
+import keras
 import numpy as np
 import pytest
 
@@ -18,6 +19,16 @@ from forensics_keras.images import read_image
 def photograph() -> np.ndarray:
     """A real photograph, RGB uint8 of shape (192, 256, 3)."""
     return read_image(bundled_photographs("train")[2])[64:256, 64:320].copy()
+
+
+@pytest.fixture
+def without_tracing(monkeypatch):
+    """Predictions as plain calls: for a small picture, tracing a graph takes longer."""
+
+    def predict_on_batch(model, x):
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, model(x))
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", predict_on_batch)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Measures of localization: NumPy, one picture at a time, and one Keras metric for training.
 
-At the end: how much two pictures differ (PSNR and SSIM), whatever made one of the other.
-
 A pixel is *flagged* when its probability reaches the threshold (`>=`). With TP, FP, FN and TN
 counted over the pixels of one picture, the positive class being the manipulated pixels:
 

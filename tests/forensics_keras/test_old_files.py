@@ -11,6 +11,8 @@ from irl_keras.losses import IRLLoss
 from malp_keras import keys
 from malp_keras.training import MaLPTraining
 
+pytestmark = pytest.mark.usefixtures("without_tracing")
+
 
 @pytest.fixture(scope="module")
 def expected(old_files):
@@ -21,23 +23,24 @@ def expected(old_files):
 def test_a_compiled_irl_net(old_files, expected):
     model = keras.models.load_model(old_files / "irl_net.keras")
     found = model.predict_on_batch(expected["picture"])
-    np.testing.assert_allclose(found, expected["irl_net"], atol=1e-6)
+    np.testing.assert_allclose(found, expected["irl_net"], atol=1e-5)
     assert isinstance(model.optimizer, AdamByPart) and model.optimizer.factors == {"bayar": 0.5}
     assert int(model.optimizer.iterations) == 1
     assert isinstance(model.loss, IRLLoss) and model.loss.smooth == 2.0
 
 
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
 def test_a_training_of_malp(old_files, expected):
     model = keras.models.load_model(old_files / "malp_training.keras")
     assert isinstance(model, MaLPTraining) and model.vit is not None and model.exact_mask
     found = model.malp.predict_on_batch(expected["square"])["map"][:, ::4, ::4]
-    np.testing.assert_allclose(found, expected["malp_training"], atol=1e-6)
+    np.testing.assert_allclose(found, expected["malp_training"], atol=1e-5)
 
 
 def test_presets(old_files, expected):
     model = irl_keras.from_preset(old_files / "tiny_irl")
     found = model.predict_on_batch(expected["picture"])
-    np.testing.assert_allclose(found, expected["tiny_irl"], atol=1e-6)
+    np.testing.assert_allclose(found, expected["tiny_irl"], atol=1e-5)
     # Without a calibration in its card.
     assert irl_keras.Localizer.from_preset(old_files / "tiny_irl").threshold == 0.5
 
@@ -47,7 +50,7 @@ def test_presets(old_files, expected):
         protector.protect(square)[::3, ::3], expected["tiny_malp_protected"]
     )
     found = protector.model.predict_on_batch(expected["square"])["map"][:, ::4, ::4]
-    np.testing.assert_allclose(found, expected["tiny_malp"], atol=1e-6)
+    np.testing.assert_allclose(found, expected["tiny_malp"], atol=1e-5)
     assert protector.calibration.score_threshold == 0.6
 
 

@@ -109,9 +109,8 @@ def test_command_line_writes_maps_masks_overlays_and_report(tmp_path, red_weight
     assert "1 inputs: 1 " in captured.out and captured.err == ""
 
 
-def test_presets_by_folder_say_what_the_localizer_says(tmp_path, monkeypatch):
-    # Tracing a graph takes longer than running the network three times.
-    monkeypatch.setattr(keras.Model, "predict_on_batch", lambda model, x: np.asarray(model(x)))
+@pytest.mark.usefixtures("without_tracing")
+def test_presets_by_folder_say_what_the_localizer_says(tmp_path):
     keras.utils.set_random_seed(0)
     model = irl_net(width=0.03, attention=False)
     # Probabilities on both sides of the threshold.

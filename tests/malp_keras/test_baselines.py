@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from malp_keras import baselines, malp
+from malp_keras import baselines
 
 
 @pytest.mark.slow
@@ -24,13 +24,11 @@ def test_passive_networks_give_maps_of_their_pictures_size(build):
     np.testing.assert_allclose(maps[-1], called, atol=1e-5)
 
 
-def test_a_passive_malp_finds_no_template(monkeypatch):
-    def one_convolution():
-        picture = keras.Input((None, None, 3))
-        return keras.Model(picture, keras.layers.Conv2D(1, 1, activation="sigmoid")(picture))
-
-    monkeypatch.setattr("malp_keras.malp.resnet50_map", one_convolution)
-    model = malp(size=32, count=2, backbone="resnet50", classifier_filters=2)
-    outputs = model.predict_on_batch(np.full((1, 32, 48, 3), 9, np.uint8))
-    assert outputs["map"].shape == (1, 32, 48, 1)
-    assert not outputs["template"].any() and not outputs["cosines"].any()
+def test_a_passive_localizer_finds_no_template():
+    picture = keras.Input((None, None, 3))
+    network = keras.Model(picture, keras.layers.Conv2D(1, 1, activation="sigmoid")(picture))
+    localizer = baselines.passive_localizer(network, count=2)
+    image, templates = np.full((1, 32, 48, 3), 9.0), np.ones((1, 32, 48, 2))
+    outputs = localizer({"image": image, "templates": templates})
+    np.testing.assert_array_equal(outputs["map"], network(image))
+    assert outputs["template"].shape == (1, 32, 48, 1) and not np.any(outputs["template"])

@@ -15,6 +15,8 @@ from malp_keras.verification import inspect, scale_picture, verify
 from tests.helpers.picture_jobs import files_in, read_report, save
 from tests.helpers.protected_pictures import CALIBRATION, save_tiny_preset
 
+pytestmark = pytest.mark.usefixtures("without_tracing")
+
 
 class Red:
     """Stands for a model: the map is the red channel; score and cosine are chosen."""
