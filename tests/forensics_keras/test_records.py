@@ -2,14 +2,29 @@
 
 import json
 import os
+import tomllib
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+import forensics_keras
+import irl_keras
+import malp_keras
 from forensics_keras.files import write_atomically
 from forensics_keras.records import library_versions, to_json, write_json
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def test_the_libraries_have_one_version():
+    assert forensics_keras.__version__ == irl_keras.__version__ == malp_keras.__version__
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" not in project["project"]
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {
+        "attr": "forensics_keras.__version__"
+    }
 
 
 def test_library_versions_name_the_backend():
