@@ -136,22 +136,20 @@ class Trainings:
         """Builds the pairs that a recipe mixes and that are not there yet.
 
         Raises:
-            ValueError: If they could not be built; the build has printed why.
+            ValueError, OSError: As `datasets.build.Build.run`.
         """
         for name in train.pair_folders(recipe):
             # Fewer of what is rare in the mixture, which may be slow.
             count = round(self.budget.pairs * min(recipe.inpainters.get(name, 1.0), 1.0))
             print(f"Pairs of {name}:", flush=True)
-            options = {
-                "--source": self.corpus,
-                "--split": "train",
-                "--inpainter": name,
-                "--count": max(count, 1),
-                "--seed": self.seed,
-                "--out": self.pairs / name,
-            }
-            if build.main([str(part) for option in options.items() for part in option]):
-                raise ValueError(f"{self.pairs / name}: could not be built")
+            build.Build(
+                data=self.corpus,
+                split="train",
+                inpainters=(name,),
+                count=max(count, 1),
+                seed=self.seed,
+                out=self.pairs / name,
+            ).run()
 
     def load(self, row: Row, shipped: bool) -> tuple[Localizer, dict]:
         """Loads a row's network.

@@ -1,9 +1,5 @@
 """Training data without TensorFlow: batches for Keras on any backend, and packed pairs."""
 
-import importlib.util
-import os
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -18,6 +14,7 @@ from datasets.pairs import find_pairs, read_pair
 from datasets.photographs.sources import bundled_photographs
 from datasets.training_sets import CroppedPairs, ForgedPhotographs
 from forensics_keras.images import read_image, write_png
+from tests.helpers.jax import needs_jax, run_on_jax
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "datasets" / "samples"
@@ -36,7 +33,7 @@ class Numbers:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     out = tmp_path_factory.mktemp("built") / "pairs"
-    options = ["--source", str(SAMPLES), "--split", "train", "--inpainter", "telea", "ns"]
+    options = ["--data", str(SAMPLES), "--split", "train", "--inpainters", "telea", "ns"]
     options += ["--count", "6", "--size", "48", "--workers", "1", "--out", str(out)]
     assert build.main(options) == 0
     return out
@@ -95,7 +92,7 @@ def test_an_error_in_a_sample_reaches_the_reader():
 
 def test_packed_pairs_are_the_pairs_and_untouched_crops(built, tmp_path):
     arguments = ["--pairs", str(built), "--out", str(tmp_path / "packed")]
-    assert packed.main([*arguments, "--source", str(SAMPLES), "--untouched", "0.25"]) == 0
+    assert packed.main([*arguments, "--data", str(SAMPLES), "--untouched", "0.25"]) == 0
     assert packed.is_packed_folder(tmp_path / "packed") and not packed.is_packed_folder(built)
     pairs = packed.PackedPairs(tmp_path / "packed")
     assert len(pairs) == 8 and isinstance(pairs.images, np.memmap)
@@ -125,16 +122,21 @@ def test_pairs_that_cannot_be_packed_give_one_line_and_no_data_set(tmp_path, cap
         write_png(tmp_path / "image" / f"{name}.png", np.zeros((side, side, 3), np.uint8))
         (tmp_path / "mask").mkdir(exist_ok=True)
     arguments = ["--pairs", str(tmp_path), "--out", str(tmp_path / "packed")]
-    assert packed.main(arguments) == 1
+    assert packed.main(arguments) == 2
     assert "picture 1 has 24x24 pixels, the first 20x20" in capsys.readouterr().err
     assert not list((tmp_path / "packed").iterdir())
-    assert packed.main([*arguments, "--source", str(tmp_path), "--untouched", "0.9"]) == 1
+    assert packed.main([*arguments, "--data", str(tmp_path), "--untouched", "0.9"]) == 2
     assert "--untouched 0.9" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        packed.main([*arguments, "--untouched", "0.3"])
+    for more, message in (
+        (["--untouched", "0.3"], "needs --data"),
+        (["--source"], "called --data"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            packed.main([*arguments, *more])
+        assert message in capsys.readouterr().err
 
 
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+@needs_jax
 @pytest.mark.slow
 def test_training_needs_no_tensorflow(built, tmp_path):
     """On JAX, from packed pairs, in a Python that cannot import TensorFlow; resumed as well."""
@@ -160,7 +162,7 @@ def test_training_needs_no_tensorflow(built, tmp_path):
 
         sys.meta_path = [WithoutTensorFlow if f is PathFinder else f for f in sys.meta_path]
         import datasets.batches, datasets.build, datasets.packed, datasets.pairs, evaluate, train
-        import training_loop
+        from training import loop
         import keras
         from irl_keras.losses import IRLLoss
         from irl_keras.networks import NETWORKS, Network
@@ -182,7 +184,7 @@ def test_training_needs_no_tensorflow(built, tmp_path):
                     done(self, epoch, logs)
                     raise OSError("stopped")
                 loop.EpochBackup.on_epoch_end = backup
-                assert train.main(["irl", *options, "--out", f"{folder}/{name}"]) == 1
+                assert train.main(["irl", *options, "--out", f"{folder}/{name}"])
                 loop.EpochBackup.on_epoch_end = done
             assert train.main(["irl", *options, "--out", f"{folder}/{name}"]) == 0
         for a, b in zip(
@@ -193,9 +195,6 @@ def test_training_needs_no_tensorflow(built, tmp_path):
         assert "tensorflow" not in sys.modules
         print("done")
     """
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    environment["PYTHONPATH"] = str(ROOT)
-    command = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    result = run_on_jax("-c", textwrap.dedent(program), str(tmp_path))
     assert result.returncode == 0, result.stderr[-3000:]
     assert result.stdout.splitlines()[-1] == "done"
