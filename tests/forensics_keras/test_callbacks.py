@@ -44,10 +44,12 @@ def test_a_failed_epoch_replaces_nothing(tmp_path, model, loss):
 def test_best_checkpoint_keeps_the_best_of_all_runs(tmp_path, model):
     path = tmp_path / "best.keras"
     best = BestCheckpoint(path, "val_F1", best=0.7)
-    run_epoch(best, model, 3, val_F1=0.6)
-    assert not path.exists()
-    run_epoch(best, model, 4, val_F1=0.8)
-    assert keras.models.load_model(path).get_weights()[0].shape == (2, 1)
+    kept = []
+    for epoch, score in enumerate([0.6, 0.8, 0.75, 0.8, 0.9], start=3):
+        model.set_weights([np.full((2, 1), epoch), np.zeros(1)])
+        run_epoch(best, model, epoch, val_F1=score)
+        kept.append(path.exists() and keras.models.load_model(path).get_weights()[0][0, 0])
+    assert kept == [False, 4, 4, 4, 7]
 
 
 def test_log_is_cut_to_the_complete_epochs(tmp_path):
