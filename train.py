@@ -1,27 +1,42 @@
-"""Trains the networks of this repository; `python train.py irl --help` lists the options."""
+"""Trains the networks of this repository, and makes presets and keys of them.
 
-import argparse
+`python train.py COMMAND --help` lists a command's options.
+"""
+
+from __future__ import annotations
+
 import os
 import sys
+from collections.abc import Sequence
+from functools import partial
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from training import inpainters, irl, malp, presets, stgan
+from forensics_keras.command_line import run_program
+from training import commands
 
 
-def main(argv=None):
-    """Runs the command line; returns the exit code: 0, or 1 after one line about the cause."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    systems = parser.add_subparsers(dest="system", required=True)
-    for module in (irl, inpainters, stgan, malp, presets):
-        module.add_parser(systems)
-    args = parser.parse_args(argv)
-    try:
-        args.run(args)
-    except (ValueError, OSError) as error:
-        print(f"train.py: {error}", file=sys.stderr)
-        return 1
-    return 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: Without the program's name; those of the process by default.
+
+    Returns:
+        Exit status: 0 done, 2 refused, 130 interrupted.
+    """
+    key = partial(commands.add_key, calibrate=_calibrate)
+    add_commands = (
+        *(commands.add_irl, commands.add_malp, commands.add_stgan, commands.add_inpaint),
+        *(key, commands.add_preset, commands.add_cards),
+    )
+    return run_program("train.py", __doc__, add_commands, arguments)
+
+
+def _calibrate(*arguments):
+    from evaluation.calibration import calibrate_photographs  # loads TensorFlow
+
+    return calibrate_photographs(*arguments)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,7 @@ from benchmarks.common import (
     summarize,
     write_results,
 )
-from benchmarks.speed import build_network
-from configs.irl_small import experiment
+from benchmarks.speed import EXPERIMENT, build_network
 from datasets.photographs.sources import bundled_photographs, list_photographs
 from datasets.tf_data import training_dataset
 from datasets.training_sets import ForgedPhotographs
@@ -46,14 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse_options("pipeline", __doc__, arguments, data=data)
     settings = QUICK if options.quick else FULL
     photographs = list_photographs(options.data) if options.data else bundled_photographs("train")
-    training_set = ForgedPhotographs(photographs, experiment.recipe, seed=0)
-    batches = training_dataset(training_set, experiment.batch_size)
+    training_set = ForgedPhotographs(photographs, EXPERIMENT.recipe, seed=0)
+    batches = training_dataset(training_set, EXPERIMENT.batch_size)
     tables = [
         Table(
             "The pipeline alone",
             {"threads": "threads", "crops_per_second": "crops a second", "ratio": "ratio"},
             forging_rows(batches, **settings["forging"]),
-            f"Forged crops of side {training_set.size}, in batches of {experiment.batch_size}. "
+            f"Forged crops of side {training_set.size}, in batches of {EXPERIMENT.batch_size}. "
             "Ratio to one thread.",
         ),
         Table(
@@ -74,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "photographs": len(photographs),
         "data": options.data or "the bundled training photographs",
         "crop_size": training_set.size,
-        "batch_size": experiment.batch_size,
+        "batch_size": EXPERIMENT.batch_size,
         "architecture": shipped_architecture(),
     }
     write_results(options, "pipeline", "Pipeline", described, tables)
@@ -89,7 +88,7 @@ def forging_rows(dataset: tf.data.Dataset, warmup: int, batches: int, repeats: i
         iterator = iter(source)
         _take(iterator, warmup)
         seconds = [_take(iterator, batches) for _ in range(repeats)]
-        crops = rates(batches * experiment.batch_size, seconds)
+        crops = rates(batches * EXPERIMENT.batch_size, seconds)
         rows.append({"threads": threads, "crops_per_second": crops})
     one = rows[0]["crops_per_second"]["median"]
     return [{**row, "ratio": row["crops_per_second"]["median"] / one} for row in rows]
@@ -114,7 +113,7 @@ def training_rows(batches: tf.data.Dataset, warmup: int, steps: int, repeats: in
             iterator = iter(dataset)  # a new one, so that it does not fill while the other trains
             train(model, iterator, warmup)
             runs[name].append(train(model, iterator, steps))
-    pictures = steps * experiment.batch_size
+    pictures = steps * EXPERIMENT.batch_size
     rows = [
         {
             "batches": name,

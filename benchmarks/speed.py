@@ -26,12 +26,13 @@ from benchmarks.common import (
     time_in_turn,
     write_results,
 )
-from configs.irl_small import experiment
 from datasets.photographs.sources import bundled_photographs
 from datasets.training_sets import ForgedPhotographs
 from irl_keras import irl_net
+from training.configs import read_stage
 from training.irl import compile_model
 
+EXPERIMENT = read_stage("irl_small", "irl_small")
 FULL = {"batch_sizes": {128: 8, 256: 2, 512: 1}, "forward_repeats": 7, "training_repeats": 3}
 QUICK = {"batch_sizes": {32: 1}, "forward_repeats": 2, "training_repeats": 1}
 BASELINE, SHIPPED = "full network (baseline)", "shipped network"
@@ -71,14 +72,14 @@ def build_network(architecture: dict) -> keras.Model:
     """A network as `train.py irl` trains it, with random weights."""
     keras.utils.set_random_seed(0)
     model = irl_net(**architecture)
-    compile_model(model, experiment)
+    compile_model(model, EXPERIMENT)
     model.optimizer.build(model.trainable_variables)  # else the first step is traced twice
     return model
 
 
 def forged_batch(size: int, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
     """Pictures, uint8 (batch, size, size, 3), and masks, uint8 (batch, size, size, 1)."""
-    recipe = experiment.recipe
+    recipe = EXPERIMENT.recipe
     recipe = dataclasses.replace(recipe, size=size, mask_size=max(size, recipe.mask_size))
     training_set = ForgedPhotographs(bundled_photographs("train"), recipe, seed=0)
     images, masks = zip(*map(training_set.sample, range(batch_size)), strict=True)

@@ -1,24 +1,13 @@
 """CA (contextual attention, DeepFill v1), at half the paper's width, from a smooth start.
 
-python train.py inpaint ca --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val \
-    --out runs/inpaint --presets datasets/inpainting/weights
+python train.py inpaint --config configs/inpaint_ca.py --data PHOTOGRAPHS/train \
+    --val-data PHOTOGRAPHS/val --out runs/inpaint --presets datasets/inpainting/weights
 """
 
-from configs.inpaint_gc import CARD, WEAK_CRITIC
 from datasets.inpainting.ca import CATraining, ca_critic
 from training.experiments import InpainterExperiment
 
-CARD = {
-    **CARD,
-    "limits": [
-        *CARD["limits"],
-        WEAK_CRITIC,
-        "Its fills have texture, but are further from the original than those of Telea's method "
-        "(docs/inpainters.md).",
-    ],
-}
-
-experiments = {
+stages = {
     "ca": InpainterExperiment(
         architecture={"name": "ca_generator", "arguments": {"width": 16, "smooth_start": True}},
         # At the paper's weight the critics soon outweigh L1.
@@ -29,6 +18,5 @@ experiments = {
         batch_size=4,
         epochs=12,
         steps_per_epoch=300,
-        card=CARD,
     )
 }

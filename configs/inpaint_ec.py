@@ -1,22 +1,16 @@
 """EC (EdgeConnect) at a quarter of the paper's width: edges, then the picture; smooth start.
 
-python train.py inpaint ec --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val \
-    --out runs/inpaint --presets datasets/inpainting/weights
+python train.py inpaint --config configs/inpaint_ec.py --data PHOTOGRAPHS/train \
+    --val-data PHOTOGRAPHS/val --out runs/inpaint --presets datasets/inpainting/weights
 """
 
 from dataclasses import replace
 
-from configs.inpaint_gc import CARD, SMOOTH
 from datasets.inpainting.ec import ECEdgeTraining, ECPictureTraining, ec_critic
 from training.experiments import InpainterExperiment
 
 # The weight of the critic is the paper's.
-CARD = {
-    **CARD,
-    "limits": [*CARD["limits"], "Its style term counts for a tenth of the paper's.", SMOOTH],
-}
-
-edges = InpainterExperiment(
+ec_edges = InpainterExperiment(
     architecture={"name": "ec_generator", "arguments": {"width": 16, "smooth_start": True}},
     training=lambda generator: ECEdgeTraining(generator, ec_critic(channels=2, width=16)),
     # Five times the paper's rate, affordable because it decays.
@@ -28,10 +22,10 @@ edges = InpainterExperiment(
     steps_per_epoch=200,
 )
 
-experiments = {
-    "ec_edges": edges,
+stages = {
+    "ec_edges": ec_edges,
     "ec": replace(
-        edges,
+        ec_edges,
         # At a tenth of the paper's balance, L1 leads: at that balance a short training fools the
         # style term with coloured dots.
         training=lambda generator: ECPictureTraining(
@@ -39,6 +33,5 @@ experiments = {
         ),
         starts_from="ec_edges",
         epochs=9,
-        card=CARD,
     ),
 }

@@ -2,37 +2,18 @@
 
 The paper: width 48, critic of 64, 256-pixel crops in batches of 16, a constant rate of 1e-4.
 
-python train.py inpaint gc --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val \
-    --out runs/inpaint --presets datasets/inpainting/weights
+python train.py inpaint --config configs/inpaint_gc.py --data PHOTOGRAPHS/train \
+    --val-data PHOTOGRAPHS/val --out runs/inpaint --presets datasets/inpainting/weights
 """
 
 from dataclasses import replace
 
-from configs.inpaint_resynth import CARD
 from datasets.inpainting.gc import GCTraining, gc_critic
 from training.experiments import InpainterExperiment
 
-CARD = {
-    **CARD,
-    "training_data": CARD["training_data"].replace("96-pixel", "128-pixel"),
-    "limits": [
-        "A narrow network, trained for less than an hour on a thousand photographs: it makes "
-        "training and test data for localizers, and is no tool for retouching.",
-        "Unlike the paper's, it starts from a smooth fill of the hole and predicts the difference "
-        "to that.",
-    ],
-    "intended_use": "Forging pictures to train and to measure localizers of inpainting.",
-}
-
-WEAK_CRITIC = "Its critic counts for less than the paper's."
-SMOOTH = (
-    "Its fills continue edges some way into the hole and are smooth further in, like those of "
-    "classical methods: little texture (docs/inpainters.md)."
-)
-
 # From four times this weight on, the critic is pleased with a scribble here and there in the hole;
 # with 1 the training diverges.
-first_part = InpainterExperiment(
+gc_first = InpainterExperiment(
     architecture={"name": "gc_generator", "arguments": {"width": 16, "smooth_start": True}},
     training=lambda generator: GCTraining(generator, gc_critic(32), adversarial_weight=0.005),
     # Five times the paper's rate, affordable because it decays.
@@ -44,16 +25,15 @@ first_part = InpainterExperiment(
     steps_per_epoch=300,
 )
 
-experiments = {
-    "gc_first": first_part,
-    # The first part leaves streaks, which cost it more than its structure gains: L1 leads now.
+stages = {
+    "gc_first": gc_first,
+    # The first stage leaves streaks, which cost it more than its structure gains: L1 leads now.
     "gc": replace(
-        first_part,
+        gc_first,
         training=lambda generator: GCTraining(generator, gc_critic(32), adversarial_weight=0.001),
         starts_from="gc_first",
         learning_rate=4e-4,
         factors={"critic": 0.25},
         epochs=6,
-        card={**CARD, "limits": [*CARD["limits"], WEAK_CRITIC, SMOOTH]},
     ),
 }

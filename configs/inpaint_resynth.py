@@ -1,7 +1,7 @@
 """The family of re-synthesizers: four upsamplings at three strides, each made and trained apart.
 
-    python train.py inpaint resynth --data PHOTOGRAPHS/train --val-data PHOTOGRAPHS/val \
-        --out runs/inpaint --presets datasets/inpainting/weights
+    python train.py inpaint --config configs/inpaint_resynth.py --data PHOTOGRAPHS/train \
+        --val-data PHOTOGRAPHS/val --out runs/inpaint --presets datasets/inpainting/weights
 
 Norms and losses are spread over the grid like a Latin square, so that no two members that share
 an upsampling or a stride share the rest.
@@ -24,18 +24,6 @@ MEMBERS = {
     ("pixel_shuffle", 2): (None, "silu", 3, 0.01, 0.5),
     ("pixel_shuffle", 4): ("instance", "relu", 3, 0.01, 0.0),
     ("pixel_shuffle", 8): ("batch", "elu", 3, 0.0, 0.0),
-}
-
-CARD = {
-    "training_data": "986 scene photographs of mixed sources (BSDS500, ImageNet samples, AFHQ, "
-    "samples of OpenCV and HiFill), most of them JPEG files; not redistributed. 96-pixel crops.",
-    "limits": [
-        "Reconstructs the picture that it is given, content of the hole included: it makes "
-        "training data for localizers and removes nothing.",
-    ],
-    "intended_use": "Forging training pictures whose inpainted regions differ from the untouched "
-    "picture by a network's traces alone.",
-    "licence": "Apache-2.0",
 }
 
 
@@ -62,11 +50,10 @@ def member(upsampling, stride, norm, activation, kernel_size, adversarial, perce
         learning_rate=1e-3,
         epochs=5,
         steps_per_epoch=80,
-        card=CARD,
     )
 
 
-experiments = {
+stages = {
     f"resynth_{upsampling}_{stride}": member(upsampling, stride, *rest)
     for (upsampling, stride), rest in MEMBERS.items()
 }

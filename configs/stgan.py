@@ -9,7 +9,7 @@ python train.py stgan --data FACES/train --val-data FACES/val \
 
 from training.experiments import EditorExperiment
 
-experiments = {
+stages = {
     # For half an hour on two CPU cores and a thousand faces: a narrow network, small batches, and
     # the hinge loss, for which one critic step for each of the generator is usual. Without tints
     # and the price of change, the first thing it learns is to redden or to whiten all.
@@ -23,19 +23,10 @@ experiments = {
         epochs=28,
         learning_rate=5e-4,
         factors={"critic": 2.0},
-        card={
-            "training_data": "1,111 labelled face photographs gathered from the web (645 with a "
-            "surgical or cloth mask, 466 without), JPEG files; not redistributed. Square crops "
-            "of 85 to 100 % of the short side, at 128 pixels.",
-            "limits": [
-                "A narrow network, trained for half an hour on a thousand faces: its masks are "
-                "crude. It makes training and test data for localizers.",
-                "Edits are for faces that fill much of a square picture, at 128 pixels.",
-            ],
-            "intended_use": "Manipulating faces to train and to measure proactive localizers.",
-            "licence": "Apache-2.0",
-        },
     ),
+}
+
+variants = {
     "stgan_celeba": EditorExperiment(
         attributes=(
             "Bald",
@@ -57,11 +48,5 @@ experiments = {
         epochs=200,
         steps_per_epoch=948,
         factors={"critic": 4.0},
-        card={
-            "training_data": "CelebA's training part, 13 attributes, 128-pixel crops.",
-            "limits": ["Edits are for aligned faces, at 128 pixels."],
-            "intended_use": "Manipulating faces to train and to measure proactive localizers.",
-            "licence": "Research only, as CelebA.",
-        },
     ),
 }

@@ -1,24 +1,66 @@
 """Opens what a network trains on: photographs to forge, pairs, or a mixture of folders of pairs."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 
+from datasets.forging import ForgingRecipe
 from datasets.inpainting import UNTOUCHED
 from datasets.packed import PackedPairs, is_packed_folder
 from datasets.pairs import find_pairs, is_pair_folder
 from datasets.photographs.sources import bundled_photographs, list_photographs
-from datasets.training_sets import CACHE_BYTES, CroppedPairs, ForgedPhotographs, Mixture
+from datasets.training_sets import (
+    CACHE_BYTES,
+    CroppedPairs,
+    ForgedPhotographs,
+    Mixture,
+    TrainingSet,
+)
 
 
-def open_data(data, val_data, recipe, seed):
-    """The training set, and the photographs that validation forgeries are made of."""
-    if data is not None and (has_pairs(data) or any(map(has_pairs, data.glob("*/")))):
-        if val_data is None:
+def open_photographs(folders: Sequence[Path], split: str) -> list[Path]:
+    """Lists the photographs of all folders; the bundled ones of a split where there is none.
+
+    Raises:
+        ValueError: If a folder has no photograph.
+        OSError: If a folder cannot be listed.
+    """
+    if not folders:
+        return bundled_photographs(split)
+    return [path for folder in folders for path in list_photographs(folder)]
+
+
+def open_data(
+    data: Sequence[Path], val_data: Sequence[Path], recipe: ForgingRecipe, seed: int
+) -> tuple[TrainingSet, list[Path]]:
+    """Opens what a localizer is trained on.
+
+    Args:
+        data: Folders of photographs, or one that `has_pairs` or has such folders in it, one for
+            each inpainter of the recipe; the bundled photographs when empty.
+        val_data: Folders of photographs; when empty, a tenth of the photographs of `data`.
+        recipe: How crops are forged, or drawn from pairs.
+        seed: Of the training set.
+
+    Returns:
+        The training set, and the photographs that validation forgeries are made of.
+
+    Raises:
+        ValueError: If there are too few photographs, or pairs without `val_data`.
+        OSError: If a folder cannot be read.
+    """
+    forged = [f for f in data if has_pairs(f) or any(map(has_pairs, f.glob("*/")))]
+    if forged:
+        if len(data) > 1:
+            raise ValueError("--data: has pairs; give one folder that holds them all")
+        if not val_data:
             raise ValueError("--data has pairs; name photographs with --val-data")
-        open_set = open_pairs if has_pairs(data) else open_mixture
-        return open_set(data, recipe, seed), list_photographs(val_data)
-    photographs = list_photographs(data) if data else bundled_photographs("train")
-    if val_data is not None:
-        held_out = list_photographs(val_data)
+        open_set = open_pairs if has_pairs(forged[0]) else open_mixture
+        return open_set(forged[0], recipe, seed), open_photographs(val_data, "test")
+    photographs = open_photographs(data, "train")
+    if val_data:
+        held_out = open_photographs(val_data, "test")
     else:
         count = max(len(photographs) // 10, 1)
         order = np.random.default_rng(seed).permutation(len(photographs))
@@ -29,21 +71,23 @@ def open_data(data, val_data, recipe, seed):
     return ForgedPhotographs(photographs, recipe, seed), held_out
 
 
-def has_pairs(folder):
+def has_pairs(folder: Path) -> bool:
     """Whether a folder is a pair folder, or a packed one."""
     return is_pair_folder(folder) or is_packed_folder(folder)
 
 
-def open_pairs(folder, recipe, seed, cache_bytes=CACHE_BYTES):
-    """The training set of a pair folder, or of a packed one."""
+def open_pairs(
+    folder: Path, recipe: ForgingRecipe, seed: int, cache_bytes: int = CACHE_BYTES
+) -> TrainingSet:
+    """Opens the training set of a pair folder, or of a packed one."""
     if is_packed_folder(folder):
         packed = PackedPairs(folder)
         return CroppedPairs(range(len(packed)), recipe, seed, read=packed.__getitem__)
     return CroppedPairs(find_pairs(folder), recipe, seed, cache_bytes=cache_bytes)
 
 
-def open_mixture(folder, recipe, seed):
-    """The training set of a folder with one of pairs for each inpainter of the recipe.
+def open_mixture(folder: Path, recipe: ForgingRecipe, seed: int) -> TrainingSet:
+    """Opens the training set of a folder with one of pairs for each inpainter of the recipe.
 
     Raises:
         ValueError: If an inpainter has no folder of pairs.
@@ -62,8 +106,8 @@ def open_mixture(folder, recipe, seed):
     return Mixture(parts, seed)
 
 
-def pair_folders(recipe):
-    """The folders of pairs that a mixture is drawn from, and the share of each."""
+def pair_folders(recipe: ForgingRecipe) -> dict[str, float]:
+    """Names the folders of pairs that a mixture is drawn from, with the share of each."""
     forged = (1 - recipe.untouched) / sum(recipe.inpainters.values())
     shares = {name: forged * weight for name, weight in recipe.inpainters.items()}
     return shares | ({UNTOUCHED: recipe.untouched} if recipe.untouched else {})

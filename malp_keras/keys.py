@@ -2,7 +2,7 @@
 
 Whoever has a preset has its templates. A key has templates of its own and the weights of a
 localizer and classifier that were fine-tuned to them; `protect` and `verify` take one in place of
-a preset (`--key FILE`), and `python -m malp_keras keygen` makes one.
+a preset (`--key FILE`), and `python train.py key` makes one.
 
 A key file cannot hold code: a first line that says what it is, the SHA-256 of all that follows, a
 line of JSON (the card: architecture, calibration, the preset it was made from), and the weights as
@@ -127,7 +127,7 @@ def load_key(path: str | os.PathLike) -> MaLP:
 def _read(path: str | os.PathLike) -> tuple[dict, bytes]:
     data = images.read_bytes(path)
     if not data.startswith(_FIRST_LINE):
-        raise ValueError(f"{path}: is not a key of this version; make one with keygen")
+        raise ValueError(f"{path}: is not a key of this version; make one with train.py key")
     sha256, _, body = data[len(_FIRST_LINE) :].partition(b"\n")
     if hashlib.sha256(body).hexdigest().encode() != sha256:
         raise ValueError(f"{path}: is damaged (wrong SHA-256); take it from your copy of it")
@@ -172,7 +172,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_PRESET,
         help="Shipped preset or its folder (default: %(default)s)",
     )
-    weights.add_argument("--key", metavar="FILE", help="Private key made by keygen instead")
+    weights.add_argument("--key", metavar="FILE", help="Private key made by train.py key instead")
 
 
 def chosen_weights(preset: str | os.PathLike, key: str | os.PathLike | None = None) -> Weights:

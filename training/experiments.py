@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from datasets.forging import ForgingRecipe
 from datasets.gan.training import InpainterTraining
@@ -9,8 +10,45 @@ from datasets.protection_batches import ProtectionRecipe
 from malp_keras.losses import LossWeights
 
 
-@dataclass(frozen=True)
-class IRLExperiment:
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """What the experiments of all systems have.
+
+    Attributes:
+        starts_from: Name of the stage before, of the same config file, whose network is trained
+            further; `None` for a new one. What another starts from is no preset itself.
+        batch_size: Samples per step.
+        epochs: Number of epochs.
+        steps_per_epoch: Steps in an epoch.
+    """
+
+    command: ClassVar[str]
+    """The command of `train.py` that trains it."""
+
+    starts_from: str | None = None
+    batch_size: int
+    epochs: int
+    steps_per_epoch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversarialExperiment(Experiment):
+    """What the trainings of a generator against a critic have.
+
+    Attributes:
+        learning_rate: Adam's peak learning rate, with a cosine decay to a hundredth of it.
+        betas: Adam's two decay rates of its moments.
+        factors: Factors on the learning rate of parts (`forensics_keras.optimizers.AdamByPart`).
+    """
+
+    steps_per_epoch: int = 100
+    learning_rate: float
+    betas: tuple[float, float] = (0.5, 0.999)
+    factors: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IRLExperiment(Experiment):
     """Everything that defines the training of a localizer, but for the data folder and the seed.
 
     Attributes:
@@ -25,13 +63,11 @@ class IRLExperiment:
             by a linear warm-up over its first 2 %; `None` for no such decay.
         epoch_decay: Factor on the learning rate after each epoch, where there is no cosine decay.
         clipnorm: Largest norm of the gradient of one step, or `None`.
-        batch_size: Crops per step.
-        epochs: Number of epochs.
-        steps_per_epoch: Steps in an epoch.
         validation_degradations: Degradations of the validation forgeries, in turn.
         validation_size: Side of the validation crops, in pixels.
-        card: Texts for the model card of weights that are shipped (`train.py preset`).
     """
+
+    command: ClassVar = "irl"
 
     recipe: ForgingRecipe
     network: str = "irl_net"
@@ -47,7 +83,6 @@ class IRLExperiment:
     steps_per_epoch: int = 1000
     validation_degradations: tuple[str, ...] = ("clean",)
     validation_size: int = 256
-    card: dict = field(default_factory=dict)
 
     @property
     def architecture(self) -> dict:
@@ -55,44 +90,34 @@ class IRLExperiment:
         return {"name": self.network, "arguments": self.model}
 
 
-@dataclass(frozen=True)
-class InpainterExperiment:
+@dataclass(frozen=True, kw_only=True)
+class InpainterExperiment(AdversarialExperiment):
     """Everything that defines the training of an inpainter, but for the data folder and the seed.
 
     Attributes:
         architecture: Name in `datasets.inpainting.learned.WEIGHTS`, and arguments of its builder.
         training: Makes the training model of the built network.
-        starts_from: Name of the experiment before, of the same config file, whose network is
-            trained further; `None` for a new one. What another starts from is no preset itself.
         size: Side of the square training crops, in pixels.
         mask_size: Side at which masks are drawn, at least `size`.
         min_scale: Photographs are shrunk by a random factor from this to 1 before cropping.
-        batch_size: Crops per step.
-        epochs: Number of epochs.
-        steps_per_epoch: Steps in an epoch.
-        learning_rate: Adam's peak learning rate, with a cosine decay to a hundredth of it.
-        betas: Adam's two decay rates of its moments.
-        factors: Factors on the learning rate of parts (`forensics_keras.optimizers.AdamByPart`).
-        card: Texts for the model card.
     """
+
+    command: ClassVar = "inpaint"
 
     architecture: dict
     training: Callable[..., InpainterTraining]
-    starts_from: str | None = None
     size: int = 128
     mask_size: int = 256
     min_scale: float = 0.5
     batch_size: int = 8
     epochs: int = 10
-    steps_per_epoch: int = 100
     learning_rate: float = 1e-4
     betas: tuple[float, float] = (0.5, 0.999)
     factors: dict[str, float] = field(default_factory=dict)
-    card: dict = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class MaLPExperiment:
+@dataclass(frozen=True, kw_only=True)
+class MaLPExperiment(Experiment):
     """Everything that defines a training of MaLP, but for the data folder and the seed.
 
     Attributes:
@@ -107,10 +132,9 @@ class MaLPExperiment:
         warmup_steps: Steps in which the learning rate rises from 0.
         factors: Factors on the learning rate of parts (`forensics_keras.optimizers.AdamByPart`).
         batch_size: Photographs per step; networks see each twice, protected and manipulated.
-        epochs: Number of epochs.
-        steps_per_epoch: Steps in an epoch.
-        card: Texts for the model card.
     """
+
+    command: ClassVar = "malp"
 
     recipe: ProtectionRecipe
     model: dict = field(default_factory=dict)
@@ -123,7 +147,6 @@ class MaLPExperiment:
     batch_size: int = 4
     epochs: int = 10
     steps_per_epoch: int = 100
-    card: dict = field(default_factory=dict)
 
     @property
     def architecture(self) -> dict:
@@ -132,8 +155,8 @@ class MaLPExperiment:
         return {"name": "malp", "arguments": arguments}
 
 
-@dataclass(frozen=True)
-class EditorExperiment:
+@dataclass(frozen=True, kw_only=True)
+class EditorExperiment(AdversarialExperiment):
     """Everything that defines the training of STGAN, but for the data folder and the seed.
 
     Attributes:
@@ -147,13 +170,9 @@ class EditorExperiment:
         tint: Each colour channel of a crop is multiplied by a factor of 1 - tint to 1 + tint, so
             that the critic cannot tell an attribute by the tint of the whole picture.
         batch_size: Crops per step; each is reconstructed and edited.
-        epochs: Number of epochs.
-        steps_per_epoch: Steps in an epoch.
-        learning_rate: Adam's peak learning rate, with a cosine decay to a hundredth of it.
-        betas: Adam's two decay rates of its moments.
-        factors: Factors on the learning rate of parts (`forensics_keras.optimizers.AdamByPart`).
-        card: Texts for the model card.
     """
+
+    command: ClassVar = "stgan"
 
     attributes: tuple[str, ...]
     generator: dict = field(default_factory=dict)
@@ -164,8 +183,14 @@ class EditorExperiment:
     tint: float = 0.0
     batch_size: int = 16
     epochs: int = 20
-    steps_per_epoch: int = 100
     learning_rate: float = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
-    factors: dict[str, float] = field(default_factory=dict)
-    card: dict = field(default_factory=dict)
+
+    @property
+    def shape(self) -> dict:
+        """Arguments that the generator and the critic share."""
+        return {"attributes": len(self.attributes), "size": self.size}
+
+    @property
+    def architecture(self) -> dict:
+        """As model cards hold it."""
+        return {"name": "stgan_generator", "arguments": {**self.generator, **self.shape}}

@@ -1,10 +1,9 @@
-"""What all trainings share: options, and a `fit` that can be killed at any moment and repeated."""
+"""What all trainings share: a `fit` that can be killed at any moment and repeated."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -17,31 +16,9 @@ from forensics_keras.callbacks import (
     tensorboard,
     trim_csv_log,
 )
-from forensics_keras.command_line import at_least
 from forensics_keras.optimizers import AdamByPart
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that change an experiment's numbers, and `--out` and `--seed`."""
-    parser.add_argument(
-        "--out",
-        type=Path,
-        help="folder; resumes what is there (default: the experiment's name, in runs/)",
-    )
-    parser.add_argument("--epochs", type=at_least(1), help="instead of the experiment's")
-    parser.add_argument("--steps-per-epoch", type=at_least(1), help="instead of the experiment's")
-    parser.add_argument("--batch-size", type=at_least(1), help="instead of the experiment's")
-    parser.add_argument("--seed", type=at_least(0), default=0)
-
-
-def add_precision(parser: argparse.ArgumentParser) -> None:
-    """Adds the option `--mixed-precision`."""
-    parser.add_argument(
-        "--mixed-precision",
-        choices=["mixed_bfloat16", "mixed_float16"],
-        help="computes in 16 bits and keeps the weights in 32: up to twice as fast where the "
-        "processor has such arithmetic (bfloat16 on CPUs, both on GPUs)",
-    )
+from training.commands import add_precision  # noqa: F401 - for evaluation
+from training.experiments import Experiment
 
 
 @contextlib.contextmanager
@@ -55,13 +32,22 @@ def precision(policy: str | None) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def output_folder(args: argparse.Namespace, experiment: str) -> Path:
-    """The folder that a training writes into: `--out`, or one with the experiment's name."""
-    return args.out or Path("runs") / experiment
+def compile_by_part(model: keras.Model, rate, factors: Mapping[str, float], **adam) -> None:
+    """Compiles a model that has its own losses.
+
+    Args:
+        model: Whose parts may learn at different rates.
+        rate: Learning rate, or its schedule.
+        factors: On the rate, see `forensics_keras.optimizers.AdamByPart`.
+        **adam: Further arguments of the optimizer.
+    """
+    # XLA's convolutions are several times slower than oneDNN's on a CPU.
+    jit_compile = keras.config.backend() == "jax"
+    model.compile(AdamByPart(rate, factors, **adam), jit_compile=jit_compile)
 
 
 def resume(out: Path, start: Callable[[], keras.Model]) -> tuple[int, keras.Model]:
-    """The model of an earlier run in `out` and its number of complete epochs, or a new one and 0.
+    """Finds the number of complete epochs in `out` and their model, or 0 and a new one.
 
     Args:
         out: Folder of the training.
@@ -74,7 +60,7 @@ def resume(out: Path, start: Callable[[], keras.Model]) -> tuple[int, keras.Mode
 def fit(
     model: keras.Model,
     batches,
-    experiment,
+    experiment: Experiment,
     out: Path,
     epochs_done: int,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -125,14 +111,3 @@ def fit(
     if model.stop_training:
         raise ValueError(f"the loss became infinite or not a number; see {log}")
     save_model_atomically(model, out / "last.keras")
-
-
-def compile_adversarial(model: keras.Model, experiment) -> None:
-    """Compiles a generator's training with the experiment's rates, betas and factors by part."""
-    rate = keras.optimizers.schedules.CosineDecay(
-        experiment.learning_rate, experiment.epochs * experiment.steps_per_epoch, alpha=0.01
-    )
-    beta_1, beta_2 = experiment.betas
-    optimizer = AdamByPart(rate, experiment.factors, beta_1=beta_1, beta_2=beta_2)
-    # XLA's convolutions are several times slower than oneDNN's on a CPU.
-    model.compile(optimizer, jit_compile=keras.config.backend() == "jax")

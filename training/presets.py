@@ -1,74 +1,123 @@
-"""Turns a finished training into a preset; the command line is `python train.py preset`."""
+"""Turns finished trainings into presets; the one way in which all systems do it."""
+
+from __future__ import annotations
 
 import json
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from forensics_keras.presets import load_model_file, save_preset
-from training.experiments import IRLExperiment, MaLPExperiment
-from training.records import (
-    read_config,
-    read_record,
-)
+import keras
 
+from forensics_keras.model_card import card_markdown
+from forensics_keras.presets import save_preset
+from irl_keras import presets as irl_presets
+from malp_keras import presets as malp_presets
+from training.records import read_record
+from training.run import TrainingRun
+
+PROSE_FILE = "card.toml"
+"""Beside the weights: what a person has to say about them."""
+PROSE = "training_data", "limits", "intended_use", "licence"
 MEASURED = (
     *("data", "threshold", "seed", "forged", "untouched", "detection"),
     *("manipulations", "degradations", "calibration", "summaries"),
 )
 """Fields of metrics.json that model cards keep, of IRL-Net and of MaLP."""
+Fields = Mapping[str, object]
 
 
-def make_preset(args):
-    """Writes the last or best model of a training as a preset, with its model card.
+def write_preset(
+    run: TrainingRun,
+    model: keras.Model,
+    folder: Path,
+    recipe: str,
+    measure: Callable[[Fields], Fields],
+) -> None:
+    """Writes a trained model as a preset, with its model card.
 
-    The numbers of the card must come from the preset's own float16 weights: make the preset,
-    calibrate it if it is MaLP's, measure it with evaluate.py, then make it again with `--metrics`,
-    which keeps the calibration that was measured with.
+    Args:
+        run: The training.
+        model: What it trained.
+        folder: Of the preset, which is named so, and has the card's prose in `PROSE_FILE`.
+        recipe: The config file, and the stage where it is not the last.
+        measure: Gives further fields of the card, from the card with the hash of the weights;
+            called when the preset can be loaded, for numbers must come from its float16 weights.
+
+    Raises:
+        ValueError: If the prose is missing, or as `measure` does.
+        OSError: If something cannot be read or written.
     """
-    experiment = read_config(args.config, (IRLExperiment, MaLPExperiment))
-    record = read_record(args.training / "experiment.json")
-    model = load_model_file(args.training / ("best.keras" if args.best else "last.keras"))
-    if isinstance(experiment, MaLPExperiment):
-        model = model.malp
+    record = read_record(run.out / "experiment.json")
+    prose = read_prose(folder)
     card = {
-        "name": args.out.name,
-        "architecture": experiment.architecture,
-        "recipe": args.config,
+        "name": folder.resolve().name,
+        "architecture": run.experiment.architecture,
+        "recipe": recipe,
+        **run.card_fields(),
         "commit": record["commit"],
         "seed": record["seed"],
         "measured": "not measured yet",
-        **experiment.card,
+        **prose,
     }
-    card = save_preset(model, args.out, card)
-    if args.metrics:
-        measured = [read_measured(path, card["sha256"]) for path in args.metrics]
-        calibrations = [one.pop("calibration") for one in measured if "calibration" in one]
-        kept = {"calibration": calibrations[0]} if calibrations else {}
-        save_preset(model, args.out, {**card, **kept, "measured": measured})
-    print(f"Preset {args.out}: {card['bytes']} bytes, SHA-256 {card['sha256']}")
+    network = run.preset_model(model)
+    card = save_preset(network, folder, card)
+    fields = measure(card)
+    if fields:
+        card = save_preset(network, folder, {**card, **fields})
+    print(f"Preset {folder}: {card['bytes']} bytes, SHA-256 {card['sha256']}")
 
 
-def read_measured(path, sha256):
-    """What evaluate.py measured, without the values of single pictures and the library versions."""
-    results = json.loads(path.read_text())
-    if results["weights"]["sha256"] != sha256:
-        raise ValueError(f"{path}: measured with other weights; run evaluate.py --preset again")
-    return {key: results[key] for key in MEASURED if key in results}
+def read_prose(folder: Path) -> dict:
+    """Reads what a person has to say about the weights in a folder.
+
+    Raises:
+        ValueError: If there is no such file, or it lacks a field.
+    """
+    path = folder / PROSE_FILE
+    try:
+        prose = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise ValueError(f"{path}: missing; write it, with {', '.join(PROSE)}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path}: {error}") from error
+    missing = [field for field in PROSE if not prose.get(field)]
+    if missing:
+        raise ValueError(f"{path}: lacks {', '.join(missing)}")
+    return prose
 
 
-def add_parser(systems):
-    """Adds the subcommand `preset` to the command line of train.py."""
-    preset = systems.add_parser("preset", help="turn a finished training into a preset")
-    preset.add_argument("--config", required=True, help="its experiment file, which has the card")
-    preset.add_argument("--training", type=Path, required=True, help="its output folder")
-    preset.add_argument(
-        "--best", action="store_true", help="take its best epoch (best.keras), not its last one"
-    )
-    preset.add_argument(
-        "--metrics",
-        type=Path,
-        nargs="*",
-        default=[],
-        help="metrics.json files of evaluate.py, measured with this preset",
-    )
-    preset.add_argument("--out", type=Path, required=True, help="folder of the preset, named so")
-    preset.set_defaults(run=make_preset)
+def measured_by_evaluation(card: Fields, paths: Iterable[Path]) -> Fields:
+    """Finds the fields of a card in what evaluate.py measured with the preset.
+
+    The numbers of the card must come from the preset's own weights: make the preset, calibrate it
+    if it is MaLP's, measure it with evaluate.py, then make it again with the `metrics.json`, which
+    keeps the calibration that was measured with.
+
+    Args:
+        card: Has the hash of the weights.
+        paths: Of `metrics.json` files; values of single pictures and versions are left out.
+
+    Raises:
+        ValueError: If other weights were measured.
+        OSError: If a file cannot be read.
+    """
+    measured, kept = [], {}
+    for path in paths:
+        results = json.loads(path.read_text())
+        if results["weights"]["sha256"] != card["sha256"]:
+            raise ValueError(f"{path}: measured with other weights; run evaluate.py --preset again")
+        measured.append({key: results[key] for key in MEASURED if key in results})
+        calibration = measured[-1].pop("calibration", None)
+        if calibration and not kept:
+            kept = {"calibration": calibration}
+    return {**kept, "measured": measured} if measured else {}
+
+
+def cards_page() -> str:
+    """Renders the model cards of all presets of the two libraries."""
+    lines = ["# Model cards", "", "Written by `python train.py cards` from the presets' cards.", ""]
+    for title, store in (("IRL-Net", irl_presets), ("MaLP", malp_presets)):
+        cards = [card_markdown(store.read_card(name)) for name in store.list_presets()]
+        lines += [f"## {title}", "", *cards]
+    return "\n".join(lines).rstrip("\n") + "\n"

@@ -162,8 +162,8 @@ def test_training_needs_no_tensorflow(built, tmp_path):
 
         sys.meta_path = [WithoutTensorFlow if f is PathFinder else f for f in sys.meta_path]
         import datasets.batches, datasets.build, datasets.packed, datasets.pairs, evaluate, train
-        from training import loop
         import keras
+        from forensics_keras.callbacks import EpochBackup
         from irl_keras.losses import IRLLoss
         from irl_keras.networks import NETWORKS, Network
 
@@ -179,13 +179,13 @@ def test_training_needs_no_tensorflow(built, tmp_path):
         options += ["--val-data", f"{folder}/val"]
         for name, stops in (("whole", ()), ("resumed", (1,))):
             for stop in stops:
-                done = loop.EpochBackup.on_epoch_end
+                done = EpochBackup.on_epoch_end
                 def backup(self, epoch, logs=None):
                     done(self, epoch, logs)
                     raise OSError("stopped")
-                loop.EpochBackup.on_epoch_end = backup
-                assert train.main(["irl", *options, "--out", f"{folder}/{name}"])
-                loop.EpochBackup.on_epoch_end = done
+                EpochBackup.on_epoch_end = backup
+                assert train.main(["irl", *options, "--out", f"{folder}/{name}"]) == 2
+                EpochBackup.on_epoch_end = done
             assert train.main(["irl", *options, "--out", f"{folder}/{name}"]) == 0
         for a, b in zip(
             *(keras.models.load_model(f"{folder}/{n}/last.keras").get_weights()

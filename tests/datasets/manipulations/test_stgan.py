@@ -1,30 +1,21 @@
-"""STGAN: its layers and parameter counts, what its losses do, and its training command."""
-
-import csv
-import json
-from dataclasses import replace
+"""STGAN: its layers and parameter counts, and what its losses do."""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-import train
 from datasets.faces import FaceCrops, face_crop, labelled_faces
 from datasets.gan.input_gradient import input_gradient
 from datasets.manipulations.layers import ConcatenateVector, SelectiveTransferUnit
 from datasets.manipulations.stgan import (
     ADVERSARIAL_LOSSES,
-    WEIGHTS,
-    STGANManipulation,
     STGANTraining,
-    edit,
     stgan_critic,
     stgan_generator,
 )
 from forensics_keras.images import write_png
 from tests.helpers.made_up import make_celeba, write_lines
-from training import stgan as train_stgan
 
 SMALL = {"attributes": 2, "size": 32}
 
@@ -347,79 +338,3 @@ def test_crops_lie_in_the_middle_and_rather_high():
     assert abs(larger[0].mean() - 45) <= 1 and abs(larger[-1].mean() - 94) <= 1
 
 
-# --- command and manipulation -----------------------------------------------------------------
-
-
-@pytest.fixture
-def command(face_folder, tmp_path, monkeypatch):
-    """The command line on a small experiment and made-up faces."""
-    small = replace(
-        train_stgan.experiments["stgan_faces"],
-        generator={"width": 4},
-        critic={"width": 4, "head": 8, "spectral": True},
-        size=32,
-        batch_size=4,
-        epochs=2,
-        steps_per_epoch=3,
-    )
-    monkeypatch.setitem(train_stgan.experiments, "stgan_faces", small)
-    return ["stgan", "--data", str(face_folder), "--val-data", str(face_folder)]
-
-
-def test_command_trains_and_ships(command, tmp_path):
-    out, presets = tmp_path / "out", tmp_path / "presets"
-    assert train.main([*command, "--out", str(out), "--presets", str(presets)]) == 0
-    grids = sorted(path.name for path in (out / "samples").iterdir())
-    assert grids == ["epoch_0001.png", "epoch_0002.png"]
-    assert len(list(csv.DictReader((out / "log.csv").open(newline="")))) == 2
-    assert json.loads((out / "experiment.json").read_text())["name"] == "stgan_faces"
-    card = WEIGHTS.card(presets / "stgan_faces")
-    assert card["attributes"] == ["mask"] and card["measured"]["pictures"] == 8
-    assert 0 <= card["measured"]["edits_recognized"] <= 1
-
-    images = np.random.default_rng(0).integers(0, 256, (3, 64, 96, 3)).astype(np.uint8)
-    manipulation = STGANManipulation(presets / "stgan_faces", direction=1)
-    first = manipulation(images, [1, 2, 3])
-    assert manipulation.family == "generative" and manipulation.name == "stgan_faces"
-    assert manipulation.sha256 == card["sha256"]
-    model = WEIGHTS.load(presets / "stgan_faces")
-    for result, expected in zip(first, edit(model, images, np.ones((3, 1))), strict=True):
-        assert result.mask is None and result.image.shape == (64, 96, 3)
-        np.testing.assert_array_equal(result.image, expected)
-    either = STGANManipulation(presets / "stgan_faces")
-    drawn = either(np.repeat(images[:1], 8, axis=0), range(8))
-    assert len({result.image.tobytes() for result in drawn}) == 2
-    with pytest.raises(ValueError, match="has 1 attributes, not number 1"):
-        STGANManipulation(presets / "stgan_faces", attribute=1)(images, [1, 2, 3])
-
-
-@pytest.mark.slow
-def test_a_stopped_training_goes_on_to_the_same_weights(command, tmp_path, monkeypatch):
-    assert train.main([*command, "--out", str(tmp_path / "whole")]) == 0
-    whole = keras.models.load_model(tmp_path / "whole" / "last.keras")
-
-    class Stopped(BaseException):
-        pass
-
-    def stop(self, epoch, logs=None):
-        if epoch == 1:
-            raise Stopped
-
-    other = [*command, "--out", str(tmp_path / "other")]
-    with monkeypatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr(train_stgan.EditGrid, "on_epoch_begin", stop, raising=False)
-        train.main(other)
-    assert not (tmp_path / "other" / "last.keras").exists()
-    assert train.main(other) == 0
-    resumed = keras.models.load_model(tmp_path / "other" / "last.keras")
-    for one, two in zip(whole.get_weights(), resumed.get_weights(), strict=True):
-        np.testing.assert_allclose(one, two, atol=1e-5)
-
-
-def test_errors_are_one_line(command, tmp_path, capsys):
-    (tmp_path / "empty").mkdir()
-    changed = [*command[:2], str(tmp_path / "empty"), *command[3:], "--out", str(tmp_path / "out")]
-    assert train.main(changed) == 1
-    error = capsys.readouterr().err
-    assert "empty: has no pictures" in error and error.count("\n") == 1
-    assert not (tmp_path / "out").exists()

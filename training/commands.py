@@ -1,0 +1,355 @@
+"""The commands of `train.py`: their options, which become runs before anything else happens.
+
+TensorFlow and Keras are imported by what a command calls, so that `--help` needs neither.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forensics_keras.command_line import at_least, renamed
+from forensics_keras.files import write_atomically
+
+if TYPE_CHECKING:
+    import keras
+
+    from training.adversarial import AdversarialRun
+    from training.malp_key import Calibrate
+    from training.run import TrainingRun
+
+Commands = argparse._SubParsersAction
+SAMPLES = "malp_samples"
+"""The variant of `malp_local` that is trained when no photographs are given."""
+PHOTOGRAPHS = "Folders of photographs (default: the bundled training photographs)"
+HELD_OUT = "Folders of photographs to validate on (default: the bundled test photographs)"
+
+
+def add_irl(commands: Commands) -> None:
+    """Adds `irl`."""
+    parser = commands.add_parser("irl", help="Train or fine-tune IRL-Net or a baseline")
+    _add_training(
+        parser,
+        "irl_small",
+        "Folders of photographs to forge; or a folder of pairs, what datasets.packed made of one, "
+        "or a folder with one of these for each inpainter, named so (default: the bundled "
+        "training photographs)",
+        "Folders of photographs to validate on (default: a tenth of the training photographs)",
+    )
+    parser.set_defaults(run=_train_irl)
+
+
+def add_malp(commands: Commands) -> None:
+    """Adds `malp`."""
+    parser = commands.add_parser("malp", help="Train MaLP")
+    _add_training(parser, f"malp_local; without --data its short {SAMPLES}", PHOTOGRAPHS, HELD_OUT)
+    parser.set_defaults(run=_train_malp, config=None)
+
+
+def add_inpaint(commands: Commands) -> None:
+    """Adds `inpaint`."""
+    parser = commands.add_parser("inpaint", help="Train learned inpainters")
+    _add_training(parser, None, PHOTOGRAPHS, HELD_OUT)
+    _add_presets(parser)
+    renamed(parser, "--only", "--stage")
+    _was_positional(parser, "--config inpaint_{}")
+    parser.set_defaults(run=_train_inpainters)
+
+
+def add_stgan(commands: Commands) -> None:
+    """Adds `stgan`."""
+    parser = commands.add_parser("stgan", help="Train an editor of faces' attributes")
+    _add_training(
+        parser,
+        "stgan",
+        "CelebA's folder, or faces whose names begin with the attribute: mask_, nomask_",
+        "The same, for sample grids and the model card",
+        folders={"nargs": 1, "required": True},
+    )
+    _add_presets(parser)
+    _was_positional(parser, "--stage {}")
+    parser.set_defaults(run=_train_stgan)
+
+
+def add_preset(commands: Commands) -> None:
+    """Adds `preset`."""
+    parser = commands.add_parser(
+        "preset",
+        help="Turn a finished training of irl or malp into a preset",
+        description="Turns a finished training into a preset. The prose of its model card must "
+        "lie in OUT/card.toml, as beside the shipped weights.",
+    )
+    parser.add_argument("--config", required=True, help="Its config file, or the name of one")
+    parser.add_argument("--stage", help="The stage that was trained (default: the last)")
+    parser.add_argument("--training", type=Path, required=True, help="Its output folder")
+    parser.add_argument(
+        "--best", action="store_true", help="Take its best epoch (best.keras), not its last one"
+    )
+    parser.add_argument(
+        "--metrics",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="The metrics.json files of evaluate.py, measured with this preset",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="Folder of the preset, named so")
+    parser.set_defaults(run=_write_preset)
+
+
+def add_cards(commands: Commands) -> None:
+    """Adds `cards`."""
+    parser = commands.add_parser("cards", help="Write the page of model cards")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("docs/model_cards.md"),
+        help="The Markdown file (default: %(default)s)",
+    )
+    parser.set_defaults(run=_write_cards)
+
+
+def add_key(commands: Commands, calibrate: Calibrate) -> None:
+    """Adds `key`, with the function that chooses thresholds."""
+    parser = commands.add_parser(
+        "key",
+        help="Make a private key of MaLP",
+        description="Makes a private key: own templates, and a localizer trained to know them.",
+    )
+    parser.add_argument("file", metavar="FILE", help="The key file to write")
+    parser.add_argument(
+        "--preset",
+        default="malp_local",
+        help="Shipped preset or its folder to start from (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FOLDER",
+        help="Folders of photographs to train and calibrate on, hundreds of them if possible "
+        "(default: the bundled training photographs)",
+    )
+    renamed(parser, "--photos", "--data")
+    parser.add_argument(
+        "--config", help="Config file, or the name of one (default: what trained the preset)"
+    )
+    parser.add_argument(
+        "--steps", type=at_least(1), default=400, help="Steps of training (default: %(default)s)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="Replace an existing key")
+    parser.set_defaults(run=partial(_make_key, calibrate))
+
+
+# --- options of trainings ---------------------------------------------------------------------
+
+
+def _add_training(
+    parser: argparse.ArgumentParser,
+    config: str | None,
+    data: str,
+    val_data: str,
+    folders: dict | None = None,
+) -> None:
+    """Adds the options of a training; `config` is the default one, or says which it is."""
+    given = f" (default: {config})" if config else ""
+    parser.add_argument(
+        "--config",
+        required=config is None,
+        default=config,
+        help=f"Config file, or the name of one in configs/{given}",
+    )
+    parser.add_argument(
+        "--stage",
+        help="The one stage or variant of the config file to train, in --out itself; without it, "
+        "all stages are trained in turn, each in a folder of its own",
+    )
+    folders = folders or {"nargs": "+", "default": []}
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help=data, **folders)
+    parser.add_argument("--val-data", type=Path, metavar="FOLDER", help=val_data, **folders)
+    parser.add_argument(
+        "--init", help="Preset or .keras file to train further, with the last stage or --stage"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="Folder to write into; what was begun there goes on (default: named as the config "
+        "file and the stage, in runs/)",
+    )
+    for name in ("epochs", "steps-per-epoch", "batch-size"):
+        parser.add_argument(
+            f"--{name}", type=at_least(1), help="Number that replaces the experiment's"
+        )
+    add_precision(parser)
+    parser.add_argument(
+        "--seed", type=at_least(0), default=0, help="Seed of all choices (default: %(default)s)"
+    )
+
+
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """Adds the option `--mixed-precision`."""
+    parser.add_argument(
+        "--mixed-precision",
+        choices=["mixed_bfloat16", "mixed_float16"],
+        help="Precision of computing in 16 bits, with weights in 32: up to twice as fast where "
+        "the processor has such arithmetic (bfloat16 on CPUs, both on GPUs)",
+    )
+
+
+def _add_presets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--presets", type=Path, help="Folder to write finished presets into")
+
+
+def _was_positional(parser: argparse.ArgumentParser, now: str) -> None:
+    """Lets a name without an option answer with the option that says it now."""
+
+    class Moved(argparse.Action):
+        def __call__(self, parser, namespace, value, *_):
+            if value:
+                parser.error(f"{value} is chosen with {now.format(value)} now")
+
+    parser.add_argument("name", nargs="?", action=Moved, help=argparse.SUPPRESS)
+
+
+# --- what the commands do ---------------------------------------------------------------------
+
+
+def runs_of(options: argparse.Namespace, kind: type[TrainingRun]) -> dict[str, TrainingRun]:
+    """Turns the options of a training into runs: one, or one for each stage.
+
+    Args:
+        options: As `_add_training` defines them.
+        kind: Class of the runs.
+
+    Returns:
+        The runs, in order, by the recipe that a model card would name.
+
+    Raises:
+        ValueError: If there is no such config file or stage.
+    """
+    from training.configs import read_config
+
+    config = read_config(options.config, kind.kind)
+    stage = options.stage or (config.last if options.init else None)
+    numbers = ("batch_size", "epochs", "steps_per_epoch")
+    changes = {name: getattr(options, name) for name in numbers if getattr(options, name)}
+    is_alone = list(config.stages) == [config.path.stem]
+
+    def folder(name: str) -> Path:
+        if options.out:
+            return options.out if stage or is_alone else options.out / name
+        has_own = is_alone or name in config.variants
+        return Path("runs", name) if has_own else Path("runs", config.path.stem, name)
+
+    return {
+        config.recipe(name): kind(
+            experiment=dataclasses.replace(config.stage(name), **changes),
+            data=tuple(options.data),
+            val_data=tuple(options.val_data),
+            out=folder(name),
+            init=options.init,
+            precision=options.mixed_precision,
+            seed=options.seed,
+            config=config.path.stem,
+            name=name,
+        )
+        for name in ([stage] if stage else config.stages)
+    }
+
+
+def _train(options: argparse.Namespace, kind: type[TrainingRun]) -> None:
+    """Trains what the options ask for, one run after the other, and writes `--presets`."""
+    runs = runs_of(options, kind)
+    before = {run.experiment.starts_from for run in runs.values()}
+    for recipe, run in runs.items():
+        print(f"{run.name}:", flush=True)
+        model = run.train()
+        best = f", the best {run.out / 'best.keras'}" if run.monitor else ""
+        print(f"The last model is {run.out / 'last.keras'}{best}.", flush=True)
+        if getattr(options, "presets", None) and run.name not in before:
+            _write_generator(options.presets / run.name, recipe, run, model)
+
+
+def _train_irl(options: argparse.Namespace) -> None:
+    from training.irl import IRLRun
+
+    _train(options, IRLRun)
+
+
+def _train_malp(options: argparse.Namespace) -> None:
+    from training.malp import MaLPRun
+
+    if options.config is None and not (options.data or options.init or options.stage):
+        options.stage = SAMPLES
+    options.config = options.config or "malp_local"
+    _train(options, MaLPRun)
+
+
+def _train_inpainters(options: argparse.Namespace) -> None:
+    from training.inpainters import InpainterRun
+
+    _train(options, InpainterRun)
+
+
+def _train_stgan(options: argparse.Namespace) -> None:
+    from training.stgan import STGANRun
+
+    _train(options, STGANRun)
+
+
+def _write_generator(folder: Path, recipe: str, run: AdversarialRun, model: keras.Model) -> None:
+    """Writes a preset of an inpainter or an editor, which the training itself measures."""
+    from training.presets import write_preset
+
+    write_preset(run, model, folder, recipe, lambda card: {"measured": run.measure(folder, model)})
+
+
+def _write_preset(options: argparse.Namespace) -> None:
+    from forensics_keras.presets import load_model_file
+    from training.configs import read_config
+    from training.experiments import IRLExperiment, MaLPExperiment
+    from training.irl import IRLRun
+    from training.malp import MaLPRun
+    from training.presets import measured_by_evaluation, write_preset
+
+    config = read_config(options.config, (IRLExperiment, MaLPExperiment))
+    name = options.stage or config.last
+    experiment = config.stage(name)
+    kind = IRLRun if isinstance(experiment, IRLExperiment) else MaLPRun
+    run = kind(experiment=experiment, out=options.training)
+    model = load_model_file(options.training / ("best.keras" if options.best else "last.keras"))
+    measure = partial(measured_by_evaluation, paths=options.metrics)
+    write_preset(run, model, options.out, config.recipe(name), measure)
+
+
+def _write_cards(options: argparse.Namespace) -> None:
+    from training.presets import cards_page
+
+    write_atomically(options.out, cards_page().encode())
+
+
+def _make_key(calibrate: Calibrate, options: argparse.Namespace) -> None:
+    from malp_keras.key_making import make_key
+    from malp_keras.keys import refuse_existing
+    from malp_keras.presets import read_card
+    from training.configs import read_recipe, read_stage
+    from training.experiments import MaLPExperiment
+    from training.malp_key import KeyTraining
+
+    start = time.monotonic()
+    refuse_existing(options.file, options.overwrite)
+    if options.config:
+        experiment = read_stage(options.config, kind=MaLPExperiment)
+    else:
+        experiment = read_recipe(read_card(options.preset)["recipe"], MaLPExperiment)
+    training = KeyTraining.of_folders(experiment, options.data, options.steps, calibrate)
+    card = make_key(options.file, options.preset, training.fine_tune, options.overwrite)
+    minutes = (time.monotonic() - start) / 60
+    print(
+        f"{options.file}: {card['name']}, SHA-256 {card['sha256']}, made in {minutes:.1f} minutes. "
+        "Keep it secret, and keep a copy: nothing else can verify what it protects."
+    )

@@ -1,0 +1,186 @@
+"""A training as one value: what is trained, on what, and where; all systems' runs are alike."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import keras
+
+from forensics_keras.presets import load_model_file
+from training import loop
+from training.experiments import Experiment
+from training.records import check_same_experiment, write_record
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRun(ABC):
+    """A training in a folder, which can be killed at any moment and repeated.
+
+    A system's subclass says what its data, its model and its batches are; how they come together
+    is here.
+
+    Attributes:
+        experiment: What is trained.
+        data: Folders of photographs, or of what else the system trains on; the bundled training
+            photographs when empty.
+        val_data: The same for validation; what a system takes when empty is in its class.
+        out: Folder that everything is written into; a training that began there goes on.
+        init: Preset or `.keras` file whose weights are trained further. Without it, a stage that
+            starts from another takes `last.keras` of the folder beside `out` that is named so.
+        precision: Keras' policy for computing in 16 bits, or `None`.
+        seed: Non-negative integer; with the experiment and the data it decides everything.
+        config: Stem of the config file.
+        name: The stage of the config file.
+    """
+
+    kind: ClassVar[type[Experiment]]
+    """Class of its experiments."""
+
+    experiment: Experiment
+    data: tuple[Path, ...] = ()
+    val_data: tuple[Path, ...] = ()
+    out: Path
+    init: str | None = None
+    precision: str | None = None
+    seed: int = 0
+    config: str = ""
+    name: str = ""
+
+    @property
+    def monitor(self) -> str | None:
+        """Measure in the logs that decides which epoch is best, the larger the better."""
+        return None
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.experiment.epochs * self.experiment.steps_per_epoch
+
+    @property
+    def source(self) -> str | None:
+        """Preset or `.keras` file that a new model takes its weights from, or `None`."""
+        before = self.experiment.starts_from
+        if self.init is not None or before is None:
+            return self.init
+        return str(self.out.parent / before / "last.keras")
+
+    # --- what a system fills in ---------------------------------------------------------------
+
+    @cached_property
+    @abstractmethod
+    def inputs(self) -> tuple:
+        """What is trained on and what is validated on, read once.
+
+        Raises:
+            ValueError: If they cannot be used.
+            OSError: If they cannot be read.
+        """
+
+    @abstractmethod
+    def new_model(self) -> keras.Model:
+        """Builds and compiles the model, new or with the weights of `source`.
+
+        Raises:
+            ValueError: If `source` cannot be loaded or does not fit the experiment.
+        """
+
+    @abstractmethod
+    def batches(self, model: keras.Model, first_step: int = 0) -> Iterable:
+        """Makes endless batches.
+
+        Args:
+            model: The one that is trained on them.
+            first_step: The step that the first batch is for.
+        """
+
+    def callbacks(self) -> Sequence[keras.callbacks.Callback]:
+        """Makes callbacks that see an epoch before its numbers are written, and may add some."""
+        return ()
+
+    def fit_options(self) -> dict:
+        """Returns further options of Keras' `fit`."""
+        return {"verbose": 2}
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Returns the context that models are made in."""
+        return contextlib.nullcontext()
+
+    def card_fields(self) -> dict:
+        """Returns further fields of a preset's model card."""
+        return {}
+
+    def preset_model(self, model: keras.Model) -> keras.Model:
+        """Returns the part of a trained model that a preset keeps."""
+        return model
+
+    # --- what all share -----------------------------------------------------------------------
+
+    def record(self) -> dict:
+        """Returns what `experiment.json` holds, but for the commit."""
+        fields = dataclasses.asdict(self.experiment)
+        definition = {name: value for name, value in fields.items() if not callable(value)}
+        if self.source == self.init:  # which says more
+            del definition["starts_from"]
+        record = {
+            "experiment": definition,
+            "data": record_folders(self.data),
+            "val_data": record_folders(self.val_data),
+            "init": self.init,
+            "mixed_precision": self.precision,
+            "seed": self.seed,
+        }
+        return json.loads(json.dumps(record))
+
+    def is_finished(self) -> bool:
+        """Whether the training is at its end.
+
+        Raises:
+            ValueError: If the folder holds another experiment.
+        """
+        check_same_experiment(self.out / "experiment.json", self.record())
+        return (self.out / "last.keras").is_file()
+
+    def train(self) -> keras.Model:
+        """Trains from where an earlier run stopped; what is finished is only loaded.
+
+        Returns:
+            The trained model.
+
+        Raises:
+            ValueError: If the folder holds another experiment, or the training diverged; and as
+                the readers of data and weights.
+            OSError: If something cannot be read or written.
+        """
+        if self.is_finished():
+            return load_model_file(self.out / "last.keras")
+        keras.utils.set_random_seed(self.seed)
+        _ = self.inputs  # before time is spent on the model
+        with self.scope(), loop.precision(self.precision):
+            epochs_done, model = loop.resume(self.out, self.new_model)
+        # After all inputs were read: a mistyped one leaves no folder that would refuse the right.
+        write_record(self.out / "experiment.json", self.record())
+        loop.fit(
+            model,
+            self.batches(model, epochs_done * self.experiment.steps_per_epoch),
+            self.experiment,
+            self.out,
+            epochs_done,
+            self.callbacks(),
+            self.monitor,
+            **self.fit_options(),
+        )
+        return model
+
+
+def record_folders(folders: Sequence[Path]) -> str | list[str]:
+    """One folder is recorded by its path, none as `"None"`: as records always were."""
+    texts = [str(folder) for folder in folders]
+    return texts if len(texts) > 1 else "".join(texts) or "None"
