@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import numpy as np
@@ -38,6 +39,16 @@ class Protector(Localizer):
     def threshold(self) -> float:
         """A pixel is flagged from this value of the map on, 0 to 1."""
         return self.calibration.map_threshold
+
+    @property
+    def thresholds(self) -> dict[str, object]:
+        """The fields of the calibration."""
+        return dataclasses.asdict(self.calibration)
+
+    @property
+    def size(self) -> int:
+        """Side of the squares that the model inspects, in pixels."""
+        return self.model.size
 
     @classmethod
     def from_preset(cls, name_or_folder: str | os.PathLike) -> Protector:
