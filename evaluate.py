@@ -1,44 +1,22 @@
-"""Measures how well manipulations are localized, beside predictors that look at nothing.
+"""Measures methods beside trivial baselines; `python evaluate.py irl --help` lists the options.
 
-    python evaluate.py irl                                   # shipped weights, bundled photographs
-    python evaluate.py irl --data PHOTOGRAPHS --limit 20     # forge a folder of photographs
-    python evaluate.py irl --data PAIRS --preset FOLDER      # forged elsewhere, with masks
-    python evaluate.py irl --table 1 --corpora CORPORA       # a table of the paper; trains its rows
-    python evaluate.py malp                                  # MaLP: see `evaluate.py malp --help`
-
-For `irl`, every picture is localized under each condition, inpainter x degradation; measures are
-defined in `forensics_keras.metrics`. Tables of forged pictures, of untouched ones and of telling the two
-apart go to stdout, and to the output folder with `metrics.json` (all values) and `grid.png`. Exit
-code 1 when a picture failed.
-
-`--table` makes one of the tables of `tables.specs`: 1 and 2 compare the methods on scenes and on
-faces, 3 the fusions, 4 the blocks; 5 is about inpainters and degradations never seen in training,
-6 about whole pictures. What has no weights is trained first, in `--out`, and goes on there after a
-stop; look with `--plan` how long that takes.
+Exit code 0; 1 when some pictures failed, which are named; 2 for bad options, data or weights.
 """
 
-from __future__ import annotations
-
-import argparse
+import os
 import sys
+from collections.abc import Sequence
 
-from evaluation import irl, malp
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from evaluation import inpainters, irl, malp
+from forensics_keras.command_line import run_program
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit code: 0, 1 for bad pictures, 2 for bad options."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(required=True, metavar="SYSTEM")
-    irl.add_parser(commands)
-    malp.add_parser(commands)
-    options = parser.parse_args(arguments)
-    try:
-        return options.run(options)
-    except (OSError, ValueError) as error:
-        print("error: " + " ".join(str(error).split()), file=sys.stderr)
-        return 2
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    commands = [irl.add_parser, malp.add_parser, inpainters.add_parser]
+    return run_program("evaluate.py", __doc__, commands, arguments)
 
 
 if __name__ == "__main__":

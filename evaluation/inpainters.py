@@ -1,45 +1,50 @@
 """How good inpainters are: fills measured against what was there, inside the hole alone.
 
-    python -m evaluation.inpainters                     # bundled test photographs
-    python -m evaluation.inpainters --source PHOTOGRAPHS --inpainters telea patch --count 100
+    python evaluate.py inpainters                     # bundled test photographs
+    python evaluate.py inpainters --data PHOTOGRAPHS --inpainters telea patch --count 100
 
 Every inpainter fills the same holes of the same crops. The measures are those of `hole_scores`;
 the tables of means and of paired differences to Telea's method go to stdout, and to the output
-folder with `metrics.json` (all values) and `grid.png`. Exit code 1 when a photograph failed.
+folder with `metrics.json` (all values) and `grid.png`.
 """
+
+from __future__ import annotations
 
 import argparse
 import functools
-import sys
-import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import keras
 import numpy as np
 from keras import ops
-from tqdm import tqdm
 
-from datasets.forging import forge
+from datasets.forging import Forging, forge
 from datasets.inpainting import INPAINTERS, weights_sha256
 from datasets.inpainting.feature_network import feature_network
-from datasets.photographs.sources import bundled_photographs, list_photographs
+from evaluation.measure import GRID_PICTURES
+from evaluation.pictures import (
+    BUNDLED,
+    Source,
+    photographs,
+    picture_seed,
+    say_failures,
+    work_through,
+)
+from evaluation.report import Report, write_run
 from forensics_keras import metrics
-from forensics_keras.command_line import at_least
-from forensics_keras.figures import picture_grid
-from forensics_keras.files import write_atomically
-from forensics_keras.images import read_image, write_png
-from forensics_keras.records import library_versions, write_json
-from forensics_keras.tables import markdown_table, text_table
+from forensics_keras.command_line import at_least, renamed
 
 BASELINE = "telea"
-GRID_PICTURES = 6
 DIGITS = {"L1": 4, "PSNR": 2, "SSIM": 3, "perceptual": 3, "texture": 3}
 """Digits after the decimal point that the tables show of each measure."""
 EXPLANATION = (
-    "Inside the hole: L1 (0 to 1), PSNR (dB), SSIM, and distances of features, perceptual at each\n"
-    "place and texture over neighbourhoods. PSNR and SSIM are better when larger, the others when\n"
-    "smaller. Means over crops, with 95 % bootstrap intervals."
+    "Inside the hole: L1 (0 to 1), PSNR (dB), SSIM, and distances of features, perceptual at each "
+    "place and texture over neighbourhoods. PSNR and SSIM are better when larger, the others when "
+    "smaller. Means over crops, with 95 % bootstrap intervals.",
 )
 _ROUNDING_ERROR = 1 / 12
 """Mean squared error of rounding to whole levels, the least that 8-bit pictures can claim."""
@@ -47,6 +52,23 @@ _FAINT = 0.1
 """Length of feature vectors below which differences count less: that of about two levels' noise."""
 _NEIGHBOURHOOD = 4.0
 """Standard deviation of the window over which texture is compared, in pixels of a feature map."""
+
+
+@dataclass(frozen=True)
+class InpainterRun:
+    """What is measured of inpainters.
+
+    Attributes:
+        data: Folder of photographs; `None` for the bundled test photographs.
+        forging: Inpainters, the baseline first, and size and seed of crops and holes.
+        count: Number of crops; `None` for one of each photograph.
+        out: Folder for the results.
+    """
+
+    data: Path | None
+    forging: Forging
+    count: int | None
+    out: Path
 
 
 def hole_scores(completed: np.ndarray, original: np.ndarray, mask: np.ndarray) -> dict[str, float]:
@@ -129,78 +151,59 @@ def _distance(found: np.ndarray, wanted: np.ndarray, share: np.ndarray) -> float
     return float(np.average(np.sum((found - wanted) ** 2, axis=-1), weights=share))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit code: 0, 1 for bad pictures, 2 for bad options."""
-    options = _parse(arguments)
-    try:
-        paths = list_photographs(options.source) if options.source else bundled_photographs("test")
-        crops = choose_crops(paths, options)
-        records, failed, grid = measure_all(crops, options)
-        if failed:
-            print(f"{len(failed)} of {len(crops)} crops failed", file=sys.stderr)
-        if records:
-            write_results(records, failed, grid, options)
-    except (OSError, ValueError) as error:
-        print("error: " + " ".join(str(error).split()), file=sys.stderr)
-        return 2
-    return 1 if failed else 0
+def evaluate(run: InpainterRun) -> int:
+    """Measures inpainters; returns the exit code.
 
-
-def choose_crops(paths: list[Path], options: argparse.Namespace) -> list[tuple[Path, str, int]]:
-    """Draws photographs in random order, all of them before any for a second time.
-
-    Returns:
-        Path, name and seed of each crop.
+    Raises:
+        ValueError: There are no photographs, or none could be measured.
+        OSError: Something cannot be read or written.
     """
-    root = options.source or paths[0].parent
-    order = np.random.default_rng(options.seed).permutation(len(paths))
+    failed: list[dict] = []
+    records, grid = [], []
+    crops = choose_crops(run)
+    for found, row in work_through(crops, partial(measure, run.forging), failed):
+        records += found
+        grid = [*grid, row][:GRID_PICTURES]
+    code = say_failures(failed, crops)
+    write_run(report(run, records, failed, grid), run.out)
+    return code
+
+
+def choose_crops(run: InpainterRun) -> list[Source]:
+    """Draws photographs in random order, all of them before any for a second time."""
+    sources = photographs(run.data)
+    order = np.random.default_rng(run.forging.seed).permutation(len(sources))
     crops = []
-    for number in range(options.count or len(paths)):
-        path = paths[order[number % len(paths)]]
-        name = f"{path.relative_to(root).as_posix()} #{number // len(paths) + 1}"
-        seed = zlib.crc32(f"{options.seed} {name}".encode(errors="surrogateescape"))
-        crops.append((path, name, seed))
+    for number in range(run.count or len(sources)):
+        source = sources[order[number % len(sources)]]
+        crops.append(Source(f"{source.name} #{number // len(sources) + 1}", source.read))
     return crops
 
 
-def measure_all(
-    crops: list[tuple[Path, str, int]], options: argparse.Namespace
-) -> tuple[list[dict], list[dict], list[tuple[str, list[np.ndarray]]]]:
-    """Measures all inpainters on all crops; photographs that cannot be read are named.
-
-    Returns:
-        Records of one crop and inpainter each, failures, and the rows of the picture grid.
-    """
-    records, failed, grid = [], [], []
-    for path, name, seed in tqdm(crops, unit="crop", disable=None):
-        try:
-            photograph = read_image(path)
-        except (OSError, ValueError) as error:
-            tqdm.write(f"{name}: {error}", file=sys.stderr)
-            failed.append({"crop": name, "error": str(error)})
-            continue
-        fills = []
-        for inpainter in options.inpainters:
-            fill, mask, original = forge(photograph, options.size, seed, inpainter)
-            scores = hole_scores(fill, original, mask)
-            records.append(
-                {"crop": name, "hole": mask.mean(), "inpainter": inpainter, "scores": scores}
-            )
-            fills.append(fill)
-        if len(grid) < GRID_PICTURES:
-            masked = np.where(mask[..., None] == 1, np.uint8(255), original)
-            grid.append((name, [original, masked, *fills]))
-    return records, failed, grid
+def measure(
+    forging: Forging, number: int, crop: Source
+) -> tuple[list[dict], tuple[str, dict[str, np.ndarray]]]:
+    """Measures all inpainters on one crop; returns a record of each, and a row of the grid."""
+    photograph, seed = crop.read(), picture_seed(crop.name, forging.seed)
+    records, row = [], {}
+    for inpainter in forging.inpainters:
+        fill, mask, original = forge(photograph, forging.size, seed, inpainter)
+        scores = hole_scores(fill, original, mask)
+        shared = {"picture": crop.name, "hole": mask.mean()}
+        records.append({**shared, "inpainter": inpainter, "scores": scores})
+        row[inpainter] = fill
+    masked = np.where(mask[..., None] == 1, np.uint8(255), original)
+    return records, (crop.name, {"original": original, "hole": masked, **row})
 
 
-def differences_to_baseline(records: list[dict]) -> list[dict]:
+def differences_to_baseline(records: Sequence[dict]) -> list[dict]:
     """Subtracts the baseline's scores on the same crop; the baseline itself is left out."""
-    baseline = {r["crop"]: r["scores"] for r in records if r["inpainter"] == BASELINE}
+    baseline = {r["picture"]: r["scores"] for r in records if r["inpainter"] == BASELINE}
     return [
         {
             "inpainter": record["inpainter"],
             "scores": {
-                measure: value - baseline[record["crop"]][measure]
+                measure: value - baseline[record["picture"]][measure]
                 for measure, value in record["scores"].items()
             },
         }
@@ -209,42 +212,31 @@ def differences_to_baseline(records: list[dict]) -> list[dict]:
     ]
 
 
-def write_results(
-    records: list[dict], failed: list[dict], grid: list, options: argparse.Namespace
-) -> None:
-    """Prints the tables; writes them, all values and the picture grid into the output folder."""
-    summaries = metrics.summarize_groups(records, ["inpainter"], options.seed)
+def report(run: InpainterRun, records: Sequence[dict], failed: Sequence[dict], grid) -> Report:
+    """Makes the report: means, and paired differences to the baseline."""
+    forging = run.forging
+    summaries = metrics.summarize_groups(records, ["inpainter"], forging.seed)
     differences = metrics.summarize_groups(
-        differences_to_baseline(records), ["inpainter"], options.seed
+        differences_to_baseline(records), ["inpainter"], forging.seed
     )
-    tables = {
+    sections = {
         "Inside the hole": table_rows(summaries),
         f"Paired difference to {BASELINE}": table_rows(differences),
     }
-    tables = {title: rows for title, rows in tables.items() if rows}
-    markdown = [f"## {title}\n\n{markdown_table(rows)}" for title, rows in tables.items()]
-    out = options.out
-    write_atomically(out / "tables.md", "\n\n".join([*markdown, EXPLANATION, ""]).encode())
     results = {
-        "source": options.source or "the bundled test photographs",
-        "size": options.size,
-        "seed": options.seed,
-        "weights": {name: weights_sha256(name) for name in options.inpainters},
-        "versions": library_versions(),
+        "data": run.data or BUNDLED,
+        "size": forging.size,
+        "seed": forging.seed,
+        "weights": {name: weights_sha256(name) for name in forging.inpainters},
         "inpainters": summaries,
         "differences": differences,
-        "crops": records,
+        "pictures": records,
         "failed": failed,
     }
-    write_json(out / "metrics.json", results)
-    headers = ["original", "hole", *options.inpainters]
-    write_png(out / "grid.png", picture_grid(grid, headers))
-    for title, rows in tables.items():
-        print(f"{title}\n\n{text_table(rows)}\n")
-    print(f"{EXPLANATION}\n\nAll values: {out / 'metrics.json'}\nPicture: {out / 'grid.png'}")
+    return Report("Inpainters", sections, EXPLANATION, results, grid)
 
 
-def table_rows(summaries: list[dict]) -> list[dict[str, object]]:
+def table_rows(summaries: Sequence[dict]) -> list[dict[str, object]]:
     """Makes table rows of summaries, each measure with its own number of digits.
 
     Args:
@@ -265,14 +257,19 @@ def table_rows(summaries: list[dict]) -> list[dict[str, object]]:
     return rows
 
 
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m evaluation.inpainters",
+def add_parser(commands) -> None:
+    """Adds the command `inpainters`."""
+    parser = commands.add_parser(
+        "inpainters",
+        help="how good inpainters are",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--source", type=Path, metavar="FOLDER", help="photographs; by default the bundled ones"
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="pristine photographs; by default the bundled test photographs",
     )
     parser.add_argument(
         "--inpainters",
@@ -282,14 +279,27 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help=f"any of {', '.join(INPAINTERS)} (default: all); {BASELINE} is always measured",
     )
-    parser.add_argument("--size", type=at_least(64), default=256, help="side of crops (256)")
-    parser.add_argument("--count", type=at_least(1), help="crops (default: one of each photograph)")
-    parser.add_argument("--seed", type=at_least(0), default=0, help="of crops and holes (0)")
-    parser.add_argument("--out", type=Path, default=Path("runs/quality"), help="output folder")
-    options = parser.parse_args(arguments)
-    options.inpainters = list(dict.fromkeys([BASELINE, *options.inpainters]))
-    return options
+    parser.add_argument(
+        "--size", type=at_least(64), default=256, help="side of crops, in pixels (default: 256)"
+    )
+    parser.add_argument(
+        "--count", type=at_least(1), help="number of crops (default: one of each photograph)"
+    )
+    parser.add_argument(
+        "--seed", type=at_least(0), default=0, help="seed of crops and holes (default: 0)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/quality"),
+        help="output folder (default: %(default)s)",
+    )
+    renamed(parser, "--source", "--data")
+    parser.set_defaults(run=lambda options: evaluate(read_run(options)))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def read_run(options: argparse.Namespace) -> InpainterRun:
+    """Makes the run of parsed options."""
+    inpainters = tuple(dict.fromkeys([BASELINE, *options.inpainters]))
+    forging = Forging(inpainters, options.size, options.seed)
+    return InpainterRun(options.data, forging, options.count, options.out)

@@ -1,31 +1,50 @@
-"""The methods that tables compare beside those of the libraries: MaLP as its paper varies it."""
+"""The methods that are measured, loaded from presets, keys and files: localizers all."""
 
 from __future__ import annotations
 
+import hashlib
 import math
+from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import keras
 import numpy as np
 
-from forensics_keras.localizer import Finding
-from malp_keras import verification
+import irl_keras
+import malp_keras
+from forensics_keras.images import read_bytes
+from forensics_keras.localizer import Finding, Localizer, ModelLocalizer
+from forensics_keras.presets import load_model_file
+from malp_keras import keys, verification
 from malp_keras.calibration import Calibration
 from malp_keras.malp import MaLP
 from malp_keras.protector import Protector
 
 
+class Loaded(NamedTuple):
+    """A method that is ready to be measured.
+
+    Attributes:
+        method: The method.
+        weights: `name` and `sha256` of its weights, and `training` where a table trained them.
+    """
+
+    method: Localizer
+    weights: dict[str, str]
+
+
 class Proactive(Protector):
-    """MaLP, or with templates of strength 0 a passive network in its place.
+    """MaLP as its paper varies it, or with templates of strength 0 a passive network in its place.
 
     Args:
         model: As `malp_keras.from_preset` returns it.
-        name: For tables.
+        name: Name for tables.
         calibration: Where its verdicts change.
         scaled: Whether pictures are scaled to the model's size for inspection, and the map back
             to theirs ("sc." in the paper); otherwise they are inspected as they are ("no sc.").
-        branch: Instead of the model's CNN, what gives the map: pictures (N, H, W, 3) of the
-            model's size to maps (N, H, W, 1).
+        branch: Network that gives the map instead of the model's CNN: pictures (N, H, W, 3) of
+            the model's size to maps (N, H, W, 1).
     """
 
     def __init__(
@@ -55,3 +74,49 @@ class Proactive(Protector):
             fakeness = cv2.resize(fakeness, image.shape[1::-1])
         verdict = self.calibration.verdict(score, cosine if self.protects else math.inf)
         return Finding(fakeness, score, verdict, self.threshold, {"cosine": cosine})
+
+
+def load_irl_preset(name_or_folder: str, threshold: float = 0.5, name: str = "") -> Loaded:
+    """Loads IRL-Net or a baseline from a preset.
+
+    Args:
+        name_or_folder: Name or folder of the preset.
+        threshold: A pixel is flagged from this probability on, 0 to 1.
+        name: Name for tables; the card's by default.
+    """
+    card = irl_keras.read_card(name_or_folder)
+    model = irl_keras.from_preset(name_or_folder)
+    method = ModelLocalizer(model, name or card["name"], threshold)
+    weights = {"name": card["name"], "sha256": card["sha256"]}
+    return Loaded(method, {**weights, "training": f"shipped, {card['recipe']}"})
+
+
+def load_malp(preset: str, key: Path | None = None) -> Loaded:
+    """Loads MaLP from a preset, which need not be calibrated, or from a private key."""
+    card = keys.read_key_card(key) if key else malp_keras.read_card(preset)
+    model = keys.load_key(key) if key else malp_keras.from_preset(preset)
+    calibration = Calibration.of_card(card) if card.get("calibration") else None
+    method = Proactive(model, card["name"], calibration)
+    return Loaded(method, {"name": card["name"], "sha256": card["sha256"]})
+
+
+def load_file(path: Path, name: str, threshold: float = 0.5, second_branch: bool = False) -> Loaded:
+    """Loads any model that Keras saved, such as the checkpoint of a training; not calibrated.
+
+    Args:
+        path: The `.keras` file.
+        name: Name for tables.
+        threshold: A pixel is flagged from it, unless the model is a MaLP.
+        second_branch: Whether the map is that of the second branch of a training of MaLP.
+
+    Raises:
+        ValueError: The file is no model.
+    """
+    model = load_model_file(path)
+    branch = model.vit if second_branch else None
+    model = getattr(model, "malp", model)
+    if isinstance(model, MaLP):
+        method = Proactive(model, name, branch=branch)
+    else:
+        method = ModelLocalizer(model, name, threshold)
+    return Loaded(method, {"name": name, "sha256": hashlib.sha256(read_bytes(path)).hexdigest()})

@@ -61,11 +61,19 @@ class Localizer(abc.ABC):
         name: Short name for tables and reports.
         threshold: A pixel is flagged from this value of the map on, 0 to 1.
         protects: Whether `protect` changes pictures: what a proactive method needs beforehand.
+        size: Side of the squares, in pixels, that pictures are scaled to for the method; `None` if
+            it takes them as they are.
     """
 
     name: str
     threshold: float = 0.5
     protects: bool = False
+    size: int | None = None
+
+    @property
+    def thresholds(self) -> dict[str, object]:
+        """Where judgements change: `map_threshold`, `score_threshold`, and what else there is."""
+        return {"map_threshold": self.threshold, "score_threshold": self.threshold}
 
     @abc.abstractmethod
     def localize(self, image: np.ndarray) -> Finding:

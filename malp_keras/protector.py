@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import numpy as np
@@ -34,6 +35,16 @@ class Protector(Localizer):
         self.name = name
         self.calibration = calibration or Calibration()
         self.threshold = self.calibration.map_threshold
+
+    @property
+    def thresholds(self) -> dict[str, object]:
+        """The fields of the calibration."""
+        return dataclasses.asdict(self.calibration)
+
+    @property
+    def size(self) -> int:
+        """Side of the squares that the model inspects, in pixels."""
+        return self.model.size
 
     @classmethod
     def from_preset(cls, name_or_folder: str | os.PathLike) -> Protector:

@@ -1,8 +1,9 @@
-"""The tables of the IRL-Net paper, and two more, each by one command.
+"""The tables of both papers, and more, each by one command.
 
     python evaluate.py irl --table 1 --corpora CORPORA --out runs/tables
+    python evaluate.py malp --table 9 --corpora CORPORA --out runs/tables
 
-`specs` says what is in each table, `trainings` trains the networks that have no weights yet,
-`measured` measures all of them on the same pictures, and `report` writes the tables beside the
-paper's numbers, which are in `paper.json`.
+`core` has what all tables share: rows, trainings, plans. `irl` and `malp` say what is in each, and
+`security` and `speed` measure what two tables of MaLP need besides; the papers' numbers are in
+`paper.json`.
 """

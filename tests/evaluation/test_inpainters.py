@@ -1,16 +1,18 @@
 """Measures of fills against simple formulas, and the command that compares inpainters."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import evaluate
 from datasets.masks import free_form_mask
 from datasets.photographs.sources import bundled_photographs
-from evaluation import inpainters as quality
-from evaluation.inpainters import DIGITS, hole_scores, main
+from evaluation.inpainters import DIGITS, hole_scores
 from forensics_keras.images import read_image
 
 
@@ -115,7 +117,7 @@ def test_errors_name_the_cause():
 
 
 def run(out, *options):
-    return main(["--size", "64", "--out", str(out), *map(str, options)])
+    return evaluate.main(["inpainters", "--size", "64", "--out", str(out), *map(str, options)])
 
 
 def results(out):
@@ -129,9 +131,9 @@ def test_command_on_the_bundled_photographs(tmp_path, capsys):
     assert [summary["pictures"] for summary in found["inpainters"]] == [8, 8]
     assert [summary["inpainter"] for summary in found["differences"]] == ["ns"]
     # More crops than photographs: each is taken once before any is taken again.
-    names = [record["crop"] for record in found["crops"] if record["inpainter"] == "ns"]
+    names = [record["picture"] for record in found["pictures"] if record["inpainter"] == "ns"]
     assert len(set(names)) == 8 and sum(name.endswith("#1") for name in names) == 6
-    by = {name: [r["scores"]["L1"] for r in found["crops"] if r["inpainter"] == name]
+    by = {name: [r["scores"]["L1"] for r in found["pictures"] if r["inpainter"] == name]
           for name in ("telea", "ns")}  # fmt: skip
     difference = found["differences"][0]["scores"]["L1"]["mean"]
     assert difference == pytest.approx(np.mean(np.subtract(by["ns"], by["telea"])))
@@ -144,7 +146,7 @@ def test_command_on_the_bundled_photographs(tmp_path, capsys):
     assert run(tmp_path / "b", "--inpainters", "ns", "--count", 8) == 0
     assert results(tmp_path / "b") == found
     assert run(tmp_path / "c", "--inpainters", "telea", "--count", 2, "--seed", 1) == 0
-    assert results(tmp_path / "c")["crops"] != found["crops"][:2]
+    assert results(tmp_path / "c")["pictures"] != found["pictures"][:2]
 
 
 def test_unreadable_photographs_are_named(tmp_path, capsys):
@@ -152,14 +154,20 @@ def test_unreadable_photographs_are_named(tmp_path, capsys):
     source.mkdir()
     (source / "bad.jpg").write_bytes(b"not a picture")
     (source / "good.jpg").write_bytes(bundled_photographs("test")[0].read_bytes())
-    assert run(tmp_path / "out", "--source", source, "--inpainters", "telea") == 1
+    assert run(tmp_path / "out", "--data", source, "--inpainters", "telea") == 1
     assert "bad.jpg" in capsys.readouterr().err
-    assert [f["crop"] for f in results(tmp_path / "out")["failed"]] == ["bad.jpg #1"]
-    assert run(tmp_path / "out", "--source", tmp_path / "missing") == 2
+    assert [f["picture"] for f in results(tmp_path / "out")["failed"]] == ["bad.jpg #1"]
+    assert run(tmp_path / "out", "--data", tmp_path / "missing") == 2
     assert "missing" in capsys.readouterr().err
 
 
-def test_unknown_inpainters_are_refused(tmp_path):
+def test_unknown_inpainters_and_old_names_are_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(tmp_path, "--inpainters", "nobody")
-    assert quality.BASELINE in quality.INPAINTERS
+    with pytest.raises(SystemExit) as stop:
+        run(tmp_path, "--source", tmp_path)
+    assert stop.value.code == 2 and "--source is called --data now" in capsys.readouterr().err
+    command = [sys.executable, "-m", "datasets.inpainting.quality"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "python evaluate.py inpainters" in done.stderr
+    assert done.stderr.strip().count("\n") == 0

@@ -11,29 +11,20 @@ import numpy as np
 import pytest
 
 import evaluate
-from forensics_keras import metrics
+from evaluation import irl
+from evaluation.methods import Loaded, load_file
 from forensics_keras.images import read_image, write_png
-from forensics_keras.localizer import Localizer
+from forensics_keras.model_card import CARD_FIELDS
 from irl_keras import irl_net, presets
+from tests.helpers.methods import Brightness
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Brightness(Localizer):
-    """Takes bright pixels for inpainted ones."""
-
-    name = "brightness"
-
-    def localize(self, image: np.ndarray) -> np.ndarray:
-        if min(image.shape[:2]) < 16:
-            raise ValueError("too small")
-        return image.mean(axis=2, dtype=np.float32) / 255
 
 
 @pytest.fixture
 def brightness(monkeypatch):
     weights = {"name": "brightness", "sha256": "0" * 64}
-    monkeypatch.setattr(evaluate, "load_localizer", lambda options: (Brightness(), weights))
+    monkeypatch.setattr(irl, "load", lambda run: Loaded(Brightness(), weights))
 
 
 @pytest.fixture
@@ -61,7 +52,7 @@ def _means(summary: dict) -> dict:
 
 def test_command_line_on_the_bundled_photographs(tmp_path):
     arguments = {"width": 0.125}
-    card = dict.fromkeys(presets.CARD_FIELDS, "for a test")
+    card = dict.fromkeys(CARD_FIELDS, "for a test")
     card["architecture"] = {"name": "irl_net", "arguments": arguments}
     card = presets.save_preset(irl_net(**arguments), tmp_path / "preset", card)
     command = [sys.executable, "evaluate.py", "irl", "--limit", "2", "--size", "64"]
@@ -70,13 +61,13 @@ def test_command_line_on_the_bundled_photographs(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.split("\n")
-    assert lines[0] == "Forged pictures" and lines[2].split()[:4] == list(
-        ("method", "inpainter", "degradation", "pictures")
-    )
-    assert [lines[row].split()[:2] for row in (4, 6)] == [["all", "zero"], ["all", "one"]]
+    assert lines[0] == "for a test" and lines[2] == "Forged pictures"
+    assert lines[4].split()[:4] == ["method", "inpainter", "degradation", "pictures"]
+    assert [lines[row].split()[:2] for row in (6, 8)] == [["all", "zeros"], ["all", "ones"]]
     assert done.stdout.strip().endswith(f"Picture: {tmp_path / 'out' / 'grid.png'}")
     results = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert results["weights"] == {"name": "for a test", "sha256": card["sha256"]}
+    named = {"name": "for a test", "sha256": card["sha256"], "training": "shipped, for a test"}
+    assert results["weights"] == named
     conditions = [(row["inpainter"], row["degradation"]) for row in results["forged"][3:]]
     assert conditions == [(i, d) for i in ("telea", "ns") for d in ("clean", "jpeg:75")]
     assert [row["degradation"] for row in results["untouched"][3:]] == ["clean", "jpeg:75"]
@@ -93,26 +84,11 @@ def test_same_seed_same_results_and_other_seed_other_forgeries(tmp_path, brightn
     assert _run(tmp_path / "3", *arguments, "--seed", "1")["forged"] != first["forged"]
 
 
-def test_crop_and_mask_are_the_same_under_every_condition(brightness):
-    options = evaluate._parse(["irl", "--size", "32"])
-    path = sorted((ROOT / "datasets" / "samples" / "test").glob("*.jpg"))[0]
-    picture = evaluate.forge_photograph(path, path.name, options)
-    outside = picture.mask == 0
-    for inpainter in ("telea", "ns"):
-        forged, original = picture.versions[inpainter], picture.versions["none"]
-        assert (forged[outside] == original[outside]).all() and (forged != original).any()
-    records = evaluate.measure(picture, Brightness(), options)
-    assert len(records) == 2 * 3 + 3 * 4
-    expected = metrics.localization_scores(np.ones(picture.mask.shape), picture.mask)
-    [all_one] = [r for r in records if r["method"] == "all one" and r["inpainter"] == "any"]
-    assert all_one["scores"] == expected
-
-
 def test_pair_folder_with_untouched_pictures(tmp_path, brightness, pair_folder, capsys):
     results = _run(tmp_path / "out", "--data", str(pair_folder), "--degradations", "clean")
     assert [row["method"] for row in results["forged"]] == [
-        "all zero",
-        "all one",
+        "all zeros",
+        "all ones",
         "noise",
         "brightness",
     ]
@@ -167,10 +143,10 @@ def test_bad_pictures_are_named_and_the_others_go_on(tmp_path, brightness, pair_
 def test_all_pictures_bad(tmp_path, brightness, capsys):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.jpg").write_bytes(b"")
-    assert (
-        evaluate.main(["irl", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "o")]) == 1
-    )
-    assert "1 of 1 pictures failed" in capsys.readouterr().err
+    command = ["irl", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "o")]
+    assert evaluate.main(command) == 2
+    errors = capsys.readouterr().err
+    assert "a.jpg: " in errors and "none of the 1 pictures could be measured" in errors
     assert not (tmp_path / "o").exists()
 
 
@@ -193,11 +169,12 @@ def test_weights_of_a_keras_file(tmp_path):
     scaled = keras.layers.Rescaling(1 / 255)(picture)
     model = keras.Model(picture, keras.layers.Conv2D(1, 1, activation="sigmoid")(scaled))
     model.save(tmp_path / "best.keras")
-    options = evaluate._parse(["irl", "--weights", str(tmp_path / "best.keras")])
-    localizer, weights = evaluate.load_localizer(options)
+    localizer, weights = load_file(tmp_path / "best.keras", "best.keras", threshold=0.3)
     image = np.random.default_rng(0).integers(0, 256, (24, 16, 3), dtype=np.uint8)
     expected = model.predict_on_batch(image[None])[0, ..., 0]
-    np.testing.assert_allclose(localizer.localize(image), expected, atol=1e-6)
+    found = localizer.localize(image)
+    np.testing.assert_allclose(found.map, expected, atol=1e-6)
+    np.testing.assert_array_equal(found.mask, found.map >= 0.3)
     assert weights["name"] == localizer.name == "best.keras" and len(weights["sha256"]) == 64
 
 

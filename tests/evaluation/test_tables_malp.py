@@ -11,14 +11,17 @@ import pytest
 import evaluate
 import malp_keras
 from datasets.photographs.sources import bundled_photographs
-from evaluation.measuring_malp import Conditions, Photograph, Proactive, cosine, photographs
-from evaluation.tables.malp import security, specs, speed, trainings
-from evaluation.tables.malp.trainings import Budget, Trainings
+from evaluation.methods import Proactive
+from evaluation.pictures import Source, squares
+from evaluation.tables import core, malp, security, speed
+from evaluation.tables.core import Budget, Trainings
+from evaluation.trials import Conditions
 from forensics_keras.images import write_png
 from forensics_keras.model_card import CARD_FIELDS
+from malp_keras.ground_truth import cosine
 from malp_keras.layers import TemplateLayer
 from malp_keras.protection import protect
-from training import malp as train_malp
+from training import loop
 
 ARGUMENTS = {"size": 64, "filters": 4, "classifier_filters": 4, "seed": 0}
 ERASE = ["--manipulations", "erase"]
@@ -36,7 +39,7 @@ def preset(tmp_path_factory) -> Path:
 def run(out, name, *arguments, code=0):
     command = ["malp", "--out", str(out), "--table", name, "--quick", "--limit", "2", *arguments]
     assert evaluate.main(command) == code
-    return json.loads((out / "quick" / f"malp_{name}.json").read_text())
+    return json.loads((out / "quick" / f"malp_table_{name}.json").read_text())
 
 
 # --- security ---------------------------------------------------------------------------------
@@ -60,7 +63,7 @@ def test_averaging_finds_the_template_that_all_pictures_share():
 
 def test_the_attack_grows_with_pictures_and_shrinks_with_the_set():
     layer = TemplateLayer(1, 64, strength=0.1, seed=0)
-    sources = photographs(None, None, 3)
+    sources = squares(None, None, 3)
     rows, estimates = security.averaging_attack(layer, sources, 64, (4, 40), 0)
     found = {row["set size"]: [float(row["N = 4"]), float(row["N = 40"])] for row in rows}
     assert list(found) == [1, 3, 10]
@@ -84,21 +87,21 @@ def test_windows_begin_with_whole_photographs_and_leave_out_bad_ones(tmp_path):
     picture = np.random.default_rng(0).integers(0, 256, (80, 100, 3), np.uint8)
     write_png(tmp_path / "a.png", picture)
     (tmp_path / "b.png").write_bytes(b"no picture")
-    windows = list(security.random_windows(photographs(tmp_path, None), 80, 4, 0))
+    windows = list(security.random_windows(squares(tmp_path, None), 80, 4, 0))
     assert len(windows) == 4 and {window.shape for window in windows} == {(80, 80, 3)}
     np.testing.assert_array_equal(windows[0], picture[:, 8:88])  # cut to 96 columns first
     (tmp_path / "a.png").unlink()
     with pytest.raises(ValueError, match="none of the photographs"):
-        list(security.random_windows(photographs(tmp_path, None), 80, 4, 0))
+        list(security.random_windows(squares(tmp_path, None), 80, 4, 0))
 
 
 def test_a_stolen_template_makes_a_photograph_protected(photograph):
     model = malp_keras.malp(**ARGUMENTS)
     image = photograph[:64, :64]
-    found = security.forgeries(
-        Photograph("a", image, 0), Proactive(model), Conditions([]), {10: np.zeros((64, 64))}
-    )
-    pictures = {attack: picture for attack, _, picture, _ in found}
+    trials = security.forgeries(Proactive(model), Conditions([]), {10: np.zeros((64, 64))}, 0)
+    found = list(trials(0, Source("a", lambda: image)))
+    assert {trial.truth for trial in found} == {"unprotected"}
+    pictures = {trial.fields["attack"]: trial.image for trial in found}
     assert list(pictures) == [
         "photograph",
         "photograph + the stolen template",
@@ -132,7 +135,7 @@ def test_the_security_table_says_what_verify_says(tmp_path, preset):
 
 @pytest.mark.slow
 def test_the_table_of_resolutions_has_scaled_and_unscaled_pictures(tmp_path, preset, monkeypatch):
-    monkeypatch.setattr("tables.malp.experiments.SIDES", (64, 96))
+    monkeypatch.setattr(malp, "SIDES", (64, 96))
     results = run(tmp_path, "resolution", "--preset", str(preset), *ERASE, "--limit", "1")
     rows = results["sections"]["Fakeness maps, all manipulations"]
     methods = [(row["side"], row["method"]) for row in rows if row["method"].startswith("tiny")]
@@ -145,42 +148,47 @@ def test_the_table_of_resolutions_has_scaled_and_unscaled_pictures(tmp_path, pre
 
 
 def test_the_table_of_degradations(tmp_path, preset, monkeypatch):
-    monkeypatch.setattr("tables.malp.experiments.ROBUSTNESS", ("clean", "jpeg:70", "webp:80"))
+    monkeypatch.setattr(malp, "ROBUSTNESS", ("clean", "jpeg:70", "webp:80"))
     results = run(tmp_path, "fig5", "--preset", str(preset), *ERASE)
     rows = results["sections"]["Fakeness maps, all manipulations"]
     assert [(row["method"], row["degradation"]) for row in rows] == [
         ("tiny", "clean"),
         ("tiny", "jpeg:70"),
-        ("all zero", "any"),
-        ("all one", "any"),
+        ("all zeros", "any"),
+        ("all ones", "any"),
         ("noise", "any"),
     ]
-    page = (tmp_path / "quick" / "malp_fig5.md").read_text()
+    page = (tmp_path / "quick" / "malp_table_fig5.md").read_text()
     assert page.startswith("# MaLP: Fig. 5") and "quick run" in page
 
 
-def test_speed_is_relative_to_the_first_network(monkeypatch):
+def test_speed_is_relative_to_the_first_network():
     def network(convolutions):
         picture = x = keras.Input((None, None, 3))
         for _ in range(convolutions):
-            x = keras.layers.Conv2D(16, 3)(x)
+            x = keras.layers.Conv2D(2, 3)(x)
         return keras.Model(picture, x)
 
-    model = malp_keras.malp(**ARGUMENTS)
-    compared = {"one": network(1), "cnn": model.localizer, "many": network(30)}
-    monkeypatch.setattr(speed, "networks", lambda model, name: compared)
-    rows = speed.rows(model, "tiny", (128,), 3)
-    assert [row["network"] for row in rows] == ["one", "cnn", "many"]
-    assert rows[0]["times MaLP's"] == "1.00" and float(rows[2]["times MaLP's"]) > 1.5
-    assert rows[1]["parameters"] == model.localizer.count_params()
+    compared = {"one": network(1), "many": network(3)}
+    timed = []
+
+    def milliseconds(network, size, repeats):
+        timed.append((size, repeats))
+        return 20.0 * len(network.layers)
+
+    rows = speed.rows(compared, (64, 128), 3, milliseconds)
+    assert timed == [(64, 3), (64, 3), (128, 3), (128, 3)]
+    assert [(row["size"], row["network"]) for row in rows[1:3]] == [(64, "many"), (128, "one")]
+    assert [row["ms a picture"] for row in rows] == ["40.0", "80.0"] * 2
+    assert [row["times MaLP's"] for row in rows] == ["1.00", "2.00"] * 2
+    assert rows[1]["parameters"] == compared["many"].count_params()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["resnet50_map", "deeplab_v3_map"])
-def test_passive_networks_give_maps_of_their_pictures_size(name):
-    network = getattr(malp_keras.baselines, name)(width=8)
-    fakeness = np.asarray(network(np.zeros((1, 64, 96, 3), np.float32)))
-    assert fakeness.shape == (1, 64, 96, 1) and 0 <= fakeness.min() <= fakeness.max() <= 1
+def test_a_time_is_the_median_of_the_passes_after_the_first():
+    localizer = malp_keras.malp(**ARGUMENTS).localizer  # which is given the templates, too
+    ticks = iter([0, 99, 100, 101, 110, 115, 120, 122])
+    assert speed.milliseconds(localizer, 64, 3, clock=lambda: next(ticks)) == 2000
+    assert next(ticks, None) is None
 
 
 # --- tables with trainings --------------------------------------------------------------------
@@ -191,7 +199,10 @@ def untrained(monkeypatch):
     """Trainings end before their first step; ResNet-50 is one convolution."""
 
     def train(self, row):
-        model = train_malp.start_model(self.experiment(row), self.arguments(row))
+        training = self.run(row)
+        assert training.inputs  # folders that there are
+        with loop.precision(training.precision):
+            model = training.new_model()
         path = self.folder / row.training / "last.keras"
         path.parent.mkdir(parents=True)
         model.save(path)
@@ -205,16 +216,15 @@ def untrained(monkeypatch):
         monkeypatch.setattr(importlib.import_module(module), "resnet50_map", one_convolution)
 
 
-@pytest.mark.parametrize("name", specs.TABLES)
-@pytest.mark.parametrize("config", specs.CORPORA)
-def test_rows_change_what_they_say(name, config, tmp_path):
-    rows = specs.TABLES[name].rows(config)
+@pytest.mark.parametrize("name", malp.TRAINED)
+@pytest.mark.parametrize("config", malp.CORPORA)
+def test_rows_change_what_they_say(name, config):
+    rows = malp.TRAINED[name](config)
     assert len({row.training for row in rows}) == len({row.method for row in rows}) == len(rows)
     base, *_ = [row for row in rows if row.training == config]
-    plain = Trainings(tmp_path, None, Budget(), 0)
-    usual = plain.experiment(base)
+    usual = base.experiment(Budget())
     for row in rows:
-        experiment = plain.experiment(row)
+        experiment = row.experiment(Budget())
         assert (experiment == usual) == (row is base)
         assert experiment.epochs * experiment.steps_per_epoch == (
             usual.epochs * usual.steps_per_epoch
@@ -226,16 +236,18 @@ def test_rows_change_what_they_say(name, config, tmp_path):
 
 def test_a_training_has_one_meaning_in_all_tables():
     meanings = {}
-    for table in specs.TABLES.values():
-        for row in table.rows(table.config):
-            row = specs.replace(row, method="")
+    for name, make in malp.TRAINED.items():
+        for row in make(malp.TABLES[name].about["config"]):
+            row = malp.replace(row, method="")
             assert meanings.setdefault(row.training, row) == row
 
 
 def test_the_paper_has_a_number_for_each_row():
+    assert set(malp.TABLES) == {*malp.TRAINED, *malp.UNTRAINED}
     for name in ("8", "9"):
-        table = specs.TABLES[name]
-        assert {row.method for row in table.rows(table.config)} == set(table.paper)
+        table = malp.TABLES[name]
+        rows = malp.TRAINED[name](table.about["config"])
+        assert {row.method for row in rows} == set(table.paper)
 
 
 def test_a_table_is_trained_measured_and_written(tmp_path, untrained, capsys):
@@ -243,7 +255,7 @@ def test_a_table_is_trained_measured_and_written(tmp_path, untrained, capsys):
     results = run(tmp_path, "2", *arguments)
     maps, apart = (results["sections"][key] for key in ("Fakeness maps", "Manipulated or not"))
     methods = ["ResNet-50 (passive)", "MaLP without template", "MaLP"]
-    trivial = ["all zero", "all one", "noise"]
+    trivial = ["all zeros", "all ones", "noise"]
     assert [row["method"] for row in maps] == [row["method"] for row in apart] == trivial + methods
     assert maps[-1]["paper's cosine"] == 0.9394 and maps[0]["paper's cosine"] == "-"
     assert apart[-1]["paper's AUC"] == 1.0 and "paper's AUC" not in maps[0]
@@ -271,7 +283,7 @@ def test_the_opposite_edit_of_an_attribute_is_unseen(tmp_path, untrained):
     results = run(tmp_path, "attributes", "--limit", "1")
     each = results["sections"]["Fakeness maps, each manipulation, clean"]
     seen = {(row["method"], row["manipulation"]): row["seen"] for row in each}
-    added, removed = specs.ATTRIBUTES
+    added, removed = malp.TABLES["attributes"].about["tested_on"]
     assert seen[f"MaLP, on {added}", added] == "yes" and seen[f"MaLP, on {added}", removed] == "no"
     assert seen[f"MaLP, on {removed}", added] == "no"
     assert seen["MaLP, on both", added] == seen["MaLP, on both", removed] == "yes"
@@ -281,24 +293,24 @@ def test_the_opposite_edit_of_an_attribute_is_unseen(tmp_path, untrained):
 def test_the_second_branch_gives_the_map_where_it_is_measured(tmp_path, untrained):
     results = run(tmp_path, "8", "--config", "malp_local", *ERASE, "--limit", "1")
     values = {row["method"]: row["cosine"] for row in results["sections"]["Fakeness maps"]}
-    assert list(values)[3:] == [row.method for row in specs.branches("malp_local")]
+    assert list(values)[3:] == [row.method for row in malp.branches("malp_local")]
     assert values["transformer only"] != values["CNN + transformer"]
 
 
 @pytest.mark.slow
 def test_a_quick_training_really_trains(tmp_path):
-    budget = Budget(2, 2, 128, {"filters": 4, "classifier_filters": 4}, None, "mixed_bfloat16")
-    row = specs.Row("CNN only", "cnn", specs.LOCAL, vit=None)
-    quick = Trainings(tmp_path, None, budget, 0)
+    budget = Budget(2, 2, size=128, precision="mixed_bfloat16", model=malp.SMALL)
+    row = malp.MaLPRow("CNN only", "cnn", malp.LOCAL, vit=None)
+    quick = Trainings(tmp_path, budget=budget)
     assert not quick.is_trained(row)
     quick.train(row)
     assert quick.is_trained(row)
     method, weights = quick.load(row)
-    assert method.protects and "4 photographs of 128x128" in weights["training"]
+    assert method.protects and "4 pictures of 128x128" in weights["training"]
     assert weights["training"].endswith("filters 4, classifier_filters 4, mixed_bfloat16")
     assert method.model.localizer.get_layer("cnn_stem").compute_dtype == "bfloat16"
     assert keras.config.dtype_policy().name == "float32"
-    fresh = malp_keras.malp(**quick.experiment(row).architecture["arguments"], seed=0)
+    fresh = malp_keras.malp(**row.experiment(budget).architecture["arguments"], seed=0)
     changed = method.model.localizer.get_weights()[0] - fresh.localizer.get_weights()[0]
     assert np.abs(changed).max() > 0
 
@@ -307,14 +319,14 @@ def test_trainings_are_as_narrow_and_short_as_asked(tmp_path, untrained):
     arguments = ["--table", "8", "--config", "malp_local", "--limit", "1", *ERASE]
     arguments += ["--steps", "150", "--filters", "4", "--mixed-precision", "mixed_bfloat16"]
     assert evaluate.main(["malp", "--out", str(tmp_path), *arguments]) == 0
-    results = json.loads((tmp_path / "malp_8.json").read_text())
+    results = json.loads((tmp_path / "malp_table_8.json").read_text())
     trainings = [one["training"] for one in results["weights"]]
-    assert len(trainings) == 4 and all("600 photographs of 256x256" in one for one in trainings)
+    assert len(trainings) == 4 and all("600 pictures of 256x256" in one for one in trainings)
     assert all(one.endswith("classifier_filters 4, mixed_bfloat16") for one in trainings)
 
 
 def test_the_plan_trains_nothing(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(trainings, "seconds_per_step", lambda experiment, arguments: (2.0, 7))
+    monkeypatch.setattr(core, "seconds_per_picture", lambda row, trainings: (2.0, 7))
     command = ["malp", "--table", "9", "--config", "malp_local", "--plan", "--out", str(tmp_path)]
     assert evaluate.main(command) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -323,11 +335,13 @@ def test_the_plan_trains_nothing(tmp_path, monkeypatch, capsys):
 
 
 def test_corpora_are_those_of_the_configuration(tmp_path):
-    found = Trainings(tmp_path, tmp_path / "corpora", Budget(), 0)
-    faces = found.photographs(specs.ours(specs.PAPER), "train")
-    assert faces == [tmp_path / "corpora" / "faces" / "train"]
-    assert len(found.photographs(specs.ours(specs.LOCAL), "val")) == 2
-    assert train_malp.read_folders(None, "train") == bundled_photographs("train")
+    folders = tuple(tmp_path / name for name in malp.CORPORA[malp.LOCAL])
+    training = Trainings(tmp_path, folders).run(malp.ours(malp.LOCAL))
+    assert training.data == (tmp_path / "scenes" / "train", tmp_path / "faces" / "train")
+    assert [path.name for path in training.val_data] == ["val", "val"]
+    bundled = Trainings(tmp_path).run(malp.ours(malp.PAPER))
+    assert bundled.data == () and bundled.inputs[0] == bundled_photographs("train")
+    assert malp.CORPORA[malp.PAPER] == ("faces",)
 
 
 @pytest.mark.parametrize(
@@ -352,4 +366,4 @@ def test_what_does_not_go_together_is_one_line(arguments, message, tmp_path, unt
 
 def test_manipulations_without_weights_are_named():
     with pytest.raises(ValueError, match="table 2 needs the manipulations magic, whose weights"):
-        specs.check_installed("2", ["erase", "magic"])
+        malp.check_installed("2", ["erase", "magic"])

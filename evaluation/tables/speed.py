@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -16,11 +17,11 @@ SIZES = (128, 256, 512)
 
 
 def networks(model: MaLP, name: str) -> dict[str, keras.Model]:
-    """The networks of the table: MaLP's CNN of the paper, a preset's, and the passive ones.
+    """Builds the networks of the table: MaLP's CNN of the paper, a preset's, and the passive ones.
 
     Args:
-        model: Of a preset; its localizer is the CNN alone, the rest of it finds the verdict.
-        name: Of the preset.
+        model: MaLP of a preset; its localizer is the CNN alone, the rest of it finds the verdict.
+        name: Name of the preset.
     """
     return {
         "MaLP, CNN of the paper": malp_localizer(),
@@ -31,8 +32,17 @@ def networks(model: MaLP, name: str) -> dict[str, keras.Model]:
     }
 
 
-def milliseconds(network: keras.Model, size: int, repeats: int) -> float:
-    """Median time of a forward pass of one picture, after a first one that is not counted."""
+def milliseconds(
+    network: keras.Model, size: int, repeats: int, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Times a forward pass of one picture: the median, after a first pass that is not counted.
+
+    Args:
+        network: The network.
+        size: Side of the picture, in pixels.
+        repeats: Number of passes that count.
+        clock: Tells seconds.
+    """
     inputs = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype("float32")
     if isinstance(getattr(network, "input", None), dict):  # a CNN that is given the templates
         count = network.input["templates"].shape[-1]
@@ -40,9 +50,9 @@ def milliseconds(network: keras.Model, size: int, repeats: int) -> float:
     forward = _compiled(network)
     times = []
     for _ in range(repeats + 1):
-        start = time.perf_counter()
+        start = clock()
         keras.tree.map_structure(np.asarray, forward(inputs))
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return 1000 * statistics.median(times[1:])
 
 
@@ -64,25 +74,36 @@ def _compiled(network: keras.Model):
 
 
 def device() -> str:
-    """What the times are of."""
+    """Names what the times are of."""
     return f"{keras.distribution.list_devices()[0]} with {os.cpu_count()} processors"
 
 
-def rows(model: MaLP, name: str, sizes: tuple[int, ...], repeats: int) -> list[dict]:
-    """Times every network at every size, with the ratio to MaLP's CNN of the paper."""
-    compared = networks(model, name)
+def rows(
+    networks: Mapping[str, keras.Model],
+    sizes: Sequence[int],
+    repeats: int,
+    timed: Callable[[keras.Model, int, int], float] = milliseconds,
+) -> list[dict]:
+    """Times every network at every size, with the ratio to the first network.
+
+    Args:
+        networks: Networks by name; the first is MaLP's CNN of the paper.
+        sizes: Sides of pictures, in pixels.
+        repeats: Number of passes that count.
+        timed: Times a network: milliseconds at a size, by some passes.
+    """
     found = []
     for size in sizes:
-        times = {one: milliseconds(compared[one], size, repeats) for one in compared}
+        times = {name: timed(network, size, repeats) for name, network in networks.items()}
         reference = next(iter(times.values()))
         found += [
             {
                 "size": size,
-                "network": one,
-                "parameters": compared[one].count_params(),
+                "network": name,
+                "parameters": networks[name].count_params(),
                 "ms a picture": f"{duration:.1f}",
                 "times MaLP's": f"{duration / reference:.2f}",
             }
-            for one, duration in times.items()
+            for name, duration in times.items()
         ]
     return found

@@ -1,41 +1,30 @@
-"""The tables: what is in them, that their command makes them, and what it refuses."""
+"""The tables about IRL-Net: what is in them, that their command makes them, what it refuses."""
 
 import hashlib
 import inspect
 import json
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 import evaluate
-import train
 from datasets.inpainting import INPAINTERS
 from datasets.pairs import find_pairs
 from datasets.photographs.sources import bundled_photographs
-from evaluation.tables import report, trainings
-from evaluation.tables.command import is_shipped
-from evaluation.tables.specs import TABLES
-from evaluation.tables.trainings import Budget, Trainings
+from evaluation import methods
+from evaluation.methods import Loaded
+from evaluation.tables import core, irl
+from evaluation.tables.core import Budget, Trainings
 from forensics_keras.files import write_atomically
 from forensics_keras.images import read_image, write_png
-from forensics_keras.localizer import Localizer
 from irl_keras import presets
 from irl_keras.losses import IRLLoss
 from irl_keras.networks import NETWORKS, Network
+from tests.helpers.methods import Brightness
 
 SMALL = ["--quick", "--size", "32", "--limit", "2"]
-
-
-class Brightness(Localizer):
-    """Takes bright pixels for inpainted ones."""
-
-    def __init__(self, name):
-        self.name = name
-
-    def localize(self, image):
-        return image.mean(axis=2, dtype=np.float32) / 255
+WEIGHTS = {"sha256": "0" * 64, "training": "for a test"}
 
 
 @pytest.fixture
@@ -50,39 +39,43 @@ def tiny(monkeypatch):
     for name in list(NETWORKS):
         monkeypatch.setitem(NETWORKS, name, Network(build, lambda **_: IRLLoss()))
     monkeypatch.setattr(presets, "list_presets", lambda: [])
-    quick = Budget(width=0.5, size=32, batch_size=2, epochs=1, steps=2)
-    monkeypatch.setattr("tables.command.QUICK", quick)
+    quick = Budget(size=32, batch_size=2, epochs=1, steps=2, model={"width": 0.5})
+    monkeypatch.setattr(irl, "QUICK", quick)
 
 
 @pytest.fixture
 def trained(monkeypatch):
     """Tables whose networks all have weights; one shipped preset."""
+
+    def loaded(method, training):
+        return Loaded(Brightness(method), {"name": training, **WEIGHTS})
+
     monkeypatch.setattr(presets, "list_presets", lambda: ["irl_small"])
     monkeypatch.setattr(Trainings, "is_trained", lambda self, row: True)
-    weights = {"sha256": "0" * 64, "training": "for a test"}
     monkeypatch.setattr(
-        Trainings,
-        "load",
-        lambda self, row, shipped: (Brightness(row.method), {"name": row.training, **weights}),
+        Trainings, "load", lambda self, row, threshold: loaded(row.method, row.training)
+    )
+    monkeypatch.setattr(
+        methods, "load_irl_preset", lambda preset, threshold, name: loaded(name, preset)
     )
 
 
 def run(out, *arguments, code=0):
     assert evaluate.main(["irl", "--out", str(out), "--table", *arguments]) == code
     folder = out / "quick" if "--quick" in arguments else out
-    return json.loads((folder / f"table{arguments[0]}.json").read_text())
+    return json.loads((folder / f"irl_table_{arguments[0]}.json").read_text())
 
 
 def rows_of(number):
-    return TABLES[number].all_rows(TABLES[number].inpainters, ["irl_small"])
+    return irl.all_rows(number, None, ["irl_small"])
 
 
-@pytest.mark.parametrize("number", TABLES)
-def test_rows_name_networks_that_exist_and_see_the_same_crops(number, tmp_path):
+@pytest.mark.parametrize("number", irl.TABLES)
+def test_rows_name_networks_that_exist_and_see_the_same_crops(number):
     trained_rows = [row for row in rows_of(number) if row.trained_on]
     efforts, recipes = set(), {}
     for row in trained_rows:
-        experiment = Trainings(tmp_path, tmp_path, None, Budget(), 0).experiment(row)
+        experiment = row.experiment(Budget())
         inspect.signature(NETWORKS[experiment.network].build).bind(**experiment.model)
         assert tuple(experiment.recipe.inpainters) == row.trained_on
         recipes.setdefault(row.trained_on, []).append(experiment.recipe)
@@ -93,7 +86,7 @@ def test_rows_name_networks_that_exist_and_see_the_same_crops(number, tmp_path):
 
 def test_a_training_has_one_meaning_in_all_tables():
     meanings = {}
-    for number in TABLES:
+    for number in irl.TABLES:
         for row in rows_of(number):
             if row.trained_on:
                 meaning = (row.config, row.crops, str(row.model), row.trained_on)
@@ -102,17 +95,17 @@ def test_a_training_has_one_meaning_in_all_tables():
 
 
 def test_small_trainings_are_not_replaced_by_shipped_weights():
-    trained, shipped = rows_of(1)[0], rows_of(1)[-1]
+    trained, shipped = rows_of("1")[0], rows_of("1")[-1]
     assert trained.trained_on and not shipped.trained_on
     names = [trained.training, shipped.training]
-    assert is_shipped(trained, names, Budget()) and is_shipped(shipped, names, Budget())
-    assert not is_shipped(trained, names, Budget(steps=10))
-    assert is_shipped(shipped, names, Budget(steps=10))
-    assert not is_shipped(trained, [], Budget())
+    assert irl.is_shipped(trained, names, Budget()) and irl.is_shipped(shipped, names, Budget())
+    assert not irl.is_shipped(trained, names, Budget(steps=10))
+    assert irl.is_shipped(shipped, names, Budget(steps=10))
+    assert not irl.is_shipped(trained, [], Budget())
 
 
 def test_every_split_leaves_one_inpainter_out_and_tests_on_all():
-    splits = [row for row in rows_of(5) if row.left_out]
+    splits = [row for row in rows_of("5") if row.left_out]
     assert {(row.method, row.left_out) for row in splits} == {
         (method, name) for method in ("LDICN", "MVSS-Net", "IRL-Net") for name in ("gc", "ca", "ec")
     }
@@ -121,15 +114,23 @@ def test_every_split_leaves_one_inpainter_out_and_tests_on_all():
         assert set(row.tested_on) == {"gc", "ca", "ec", "telea", "ns", "patch"}
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("number", ["1", "2", "3", "4"])
 def test_the_paper_has_a_number_for_each_row(number):
-    source, paper = report.paper_numbers(number)
-    rows = TABLES[number].rows(TABLES[number].inpainters)
+    table = irl.TABLES[number]
+    rows = irl.ROWS[number](tuple(table.about["inpainters"]))
     assert {(row.method, *row.tested_on) for row in rows} == {
-        (method, inpainter) for method, by_inpainter in paper.items() for inpainter in by_inpainter
+        (method, inpainter) for method, numbers in table.paper.items() for inpainter in numbers
     }
-    assert all(set(n) == set(report.MEASURES) for m in paper.values() for n in m.values())
-    assert "IEEE Access" in source
+    measured = [numbers for method in table.paper.values() for numbers in method.values()]
+    assert all(set(numbers) == set(irl.TITLES) for numbers in measured)
+    assert "IEEE Access" in table.source
+
+
+def test_every_table_has_sections_that_there_are():
+    assert set(irl.TABLES) == set(irl.ROWS)
+    for table in irl.TABLES.values():
+        assert set(table.about["sections"]) <= set(irl.SECTIONS)
+        assert table.about["shipped"] in {None, *irl.SHIPPED}
 
 
 @pytest.mark.slow
@@ -137,7 +138,7 @@ def test_a_quick_table_is_trained_measured_and_written(tmp_path, tiny, monkeypat
     monkeypatch.setitem(INPAINTERS, "gc", INPAINTERS["telea"])
     results = run(tmp_path, "1", *SMALL, "--inpainters", "gc", "ns")
     rows = results["sections"]["Forged pictures"]
-    assert [row["method"] for row in rows[:3]] == ["all zero", "all one", "noise"]
+    assert [row["method"] for row in rows[:3]] == ["all zeros", "all ones", "noise"]
     assert [(row["method"], row["inpainter"]) for row in rows[3:]] == [
         (method, inpainter)
         for method in ("LDICN", "MVSS-Net", "IRL-Net")
@@ -153,18 +154,18 @@ def test_a_quick_table_is_trained_measured_and_written(tmp_path, tiny, monkeypat
     file = tmp_path / "quick" / "training" / "bundled" / "irl_ns" / "last.keras"
     assert weights["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert results["data"]["inpainters"] == {"gc": None, "ns": None} and results["quick"]
-    page = (tmp_path / "quick" / "table1.md").read_text()
+    page = (tmp_path / "quick" / "irl_table_1.md").read_text()
     assert page.startswith("# Table 1: ") and "quick run" in page and weights["sha256"] in page
     assert "IRL-Net" in capsys.readouterr().out
     # original, inpainted, three methods, truth
-    assert read_image(tmp_path / "quick" / "table1.png").shape[1] == 6 * (256 + 8) + 8
+    assert read_image(tmp_path / "quick" / "irl_table_1.png").shape[1] == 6 * (256 + 8) + 8
 
-    monkeypatch.setattr(train, "train_experiment", None)  # must not be needed again
+    monkeypatch.setattr(Trainings, "train", None)  # must not be needed again
     again = run(tmp_path, "1", *SMALL, "--inpainters", "gc", "ns")
     assert again["sections"] == results["sections"]
 
     # Trainings of another size are not taken for these.
-    monkeypatch.setattr("tables.command.QUICK", trainings.QUICK)
+    monkeypatch.setattr(irl, "QUICK", Budget(size=32, batch_size=2, epochs=1, steps=4))
     arguments = ["--table", "3", *SMALL, "--inpainters", "ns"]
     assert evaluate.main(["irl", "--out", str(tmp_path), *arguments]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
@@ -193,8 +194,9 @@ def test_a_small_table_builds_its_pairs_once(tmp_path, tiny):
     built = {folder.name: len(find_pairs(folder)) for folder in pairs.iterdir()}
     # Of `patch`, which has a tenth of the weight in the mixture, there are fewer.
     assert built == {"telea": 3, "ns": 3, "patch": 1, "resynth": 3, "upsampling": 3, "none": 3}
-    described = {one["training"].split(", ", 1)[1] for one in results["weights"]}
-    assert described == {"256 crops of 16x16 pixels, cut from 3 pairs of each inpainter"}
+    for one in results["weights"]:
+        assert one["training"].startswith("256 pictures of 16x16 pixels, ")
+        assert one["training"].endswith(", cut from 3 pairs of each inpainter")
     record = json.loads((tmp_path / "out/training/scenes/irl_mixture/experiment.json").read_text())
     assert record["data"] == str(pairs)
     assert record["experiment"]["learning_rate"] == 0.01
@@ -217,7 +219,7 @@ def test_generalization_has_splits_published_forgeries_and_degradations(tmp_path
 
     left_out = sections["The inpainter that training left out, over all splits"]
     methods = [row["method"] for row in left_out]
-    assert methods[:6] == ["all zero", "all one", "noise", "LDICN", "MVSS-Net", "IRL-Net"]
+    assert methods[:6] == ["all zeros", "all ones", "noise", "LDICN", "MVSS-Net", "IRL-Net"]
     # Both splits count, but each photograph once.
     assert all(row["pictures"] == 2 for row in left_out)
     seen = {
@@ -231,7 +233,7 @@ def test_generalization_has_splits_published_forgeries_and_degradations(tmp_path
     assert "irl_small" in {row["method"] for row in published}
     grid = sections["Degradations, over all inpainters"]
     assert [row["degradation"] for row in grid][:3] == ["clean", "jpeg:95", "jpeg:90"]
-    columns = ("all zero", "ldicn_mixture", "mvss_net_mixture", "irl_mixture", "irl_small")
+    columns = ("all zeros", "ldicn_mixture", "mvss_net_mixture", "irl_mixture", "irl_small")
     assert {f"{name} F1" for name in columns} <= set(grid[0]) and len(grid) == 21
     assert grid[0]["noise F1"] == grid[-1]["noise F1"] != grid[0]["irl_mixture F1"]
     untouched = sections["Untouched pictures"]
@@ -249,16 +251,19 @@ def test_the_average_is_over_inpainters_and_its_interval_over_pictures():
             "training": f"irl_{inpainter}",
             "trained on": inpainter,
             "left_out": False,
+            "truth": "manipulated",
             "inpainter": inpainter,
             "degradation": "clean",
-            "scores": dict.fromkeys(report.MEASURES, value),
+            "scores": dict.fromkeys(irl.TITLES, value),
         }
         for (picture, inpainter), value in scores.items()
     ]
-    _, paper = report.paper_numbers(1)
-    [row] = report.average(report.Measured(records, "scenes", paper, seed=0))
+    found = irl.Found(records, "scenes", irl.TABLES["1"].paper, seed=0)
+    [row] = irl.SECTIONS["average"][1](found)
     assert row["F1"] == "0.600\n0.40-0.80" and row["pictures"] == 2
     assert row["paper's F1"] == "0.930" and row["paper's mIoU"] == "0.909"
+    each = irl.SECTIONS["localization"][1](found)
+    assert [row["paper's F1"] for row in each] == ["0.929", "0.937", "0.924"]
 
 
 def test_detection_compares_with_the_untouched_of_the_same_network(tmp_path, trained):
@@ -268,7 +273,7 @@ def test_detection_compares_with_the_untouched_of_the_same_network(tmp_path, tra
     rows = sections[title]
     conditions = [row["degradation"] for row in rows if row["inpainter"] == "ns"]
     assert conditions == ["clean", "jpeg:75"] * 4
-    assert rows[0]["method"] == "all zero" and rows[0]["AUC"].startswith("0.500")
+    assert rows[0]["method"] == "all zeros" and rows[0]["AUC"].startswith("0.500")
 
 
 def test_bad_pictures_are_named_and_left_out(tmp_path, trained, capsys):
@@ -308,16 +313,36 @@ def test_inpainters_without_weights_are_named(tmp_path, trained, monkeypatch, ca
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--quick"], "--quick needs --table"),
-        (["--mixed-precision", "mixed_bfloat16"], "--mixed-precision needs --table"),
-        (["--table", "7"], "invalid choice"),
-        (["--table", "1", "--data", str(Path("x"))], "leave out --data"),
-        (["--table", "1", "--quick", "--plan"], "not allowed with"),
+        (["--quick"], "--quick needs a --table"),
+        (["--mixed-precision", "mixed_bfloat16"], "--mixed-precision needs a --table that trains"),
+        (["--published", "x"], "--published needs a --table that trains"),
+        (["--table", "1", "--data", "x"], "table 1 trains its own networks: leave out --data"),
         (["--table", "1", "--quick", "--pairs", "9"], "leave out --pairs"),
         (["--table", "1", "--pairs", "9"], "--pairs needs --corpora"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(arguments, message, capsys):
-    with pytest.raises(SystemExit):
+def test_options_that_do_not_go_together_are_one_line(arguments, message, capsys):
+    assert evaluate.main(["irl", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and message in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--table", "7"], "invalid choice"),
+        (["--table", "1", "--quick", "--plan"], "not allowed with"),
+    ],
+)
+def test_wrong_usage_is_refused(arguments, message, capsys):
+    with pytest.raises(SystemExit) as stop:
         evaluate.main(["irl", *arguments])
-    assert message in capsys.readouterr().err
+    assert stop.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_the_plan_times_steps_of_a_batch_and_counts_pictures(tmp_path, tiny):
+    times = iter([10.0, 16.0])
+    row = irl.IRLRow("IRL-Net", "irl_ns", ("ns",), ("ns",), "irl_paper")
+    trainings = Trainings(tmp_path, budget=irl.QUICK)
+    seconds, parameters = core.seconds_per_picture(row, trainings, clock=lambda: next(times))
+    assert seconds == pytest.approx(6 / (core.TIMED_STEPS * 2)) and parameters == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from types import SimpleNamespace
 
 import cv2
@@ -11,26 +12,19 @@ import numpy as np
 from tqdm import tqdm
 
 from datasets.forging import crop, random_window
-from evaluation.measuring_malp import (
-    MANIPULATED,
-    UNPROTECTED,
-    VERDICTS,
-    Conditions,
-    Photograph,
-    Source,
-    central_square,
-    cosine,
-    one_a_picture,
-    picture_seed,
-)
+from evaluation.measure import MANIPULATED, UNPROTECTED, VERDICTS, Trial, Trials
 from evaluation.methods import Proactive
-from forensics_keras import metrics
+from evaluation.pictures import Source, central_square, picture_seed
+from evaluation.summaries import judged
+from evaluation.trials import Conditions
 from malp_keras import keys, protection
+from malp_keras.ground_truth import cosine
 from malp_keras.layers import TemplateLayer
 from malp_keras.layers.template_layer import HALF_RANGE
 
 SET_SIZES = (1, 3, 10)
 PICTURES = (10, 100, 1000)
+TITLES = {"cosine": "template's cosine", **{verdict: verdict for verdict in VERDICTS}, "F1": "F1"}
 _SIGMA = 2.0
 
 
@@ -83,15 +77,15 @@ def random_windows(
     made = 0
     for turn in range(count):
         before = made
-        for name, read in sources:
+        for source in sources:
             try:
-                photograph = read()
+                photograph = source.read()
             except (OSError, ValueError):
                 continue
             if turn == 0:
                 yield central_square(photograph, size)
             else:
-                rng = np.random.default_rng([picture_seed(name, seed), turn])
+                rng = np.random.default_rng([picture_seed(source.name, seed), turn])
                 yield crop(photograph, random_window(photograph, size, 0.5, rng), size)
             made += 1
             if made == count:
@@ -157,24 +151,42 @@ def averaging_attack(
 
 
 def forgeries(
-    photograph: Photograph,
-    method: Proactive,
-    conditions: Conditions,
-    estimates: Mapping[int, np.ndarray],
-) -> Iterator[tuple[str, str, np.ndarray, np.ndarray | None]]:
-    """What an attacker makes of a photograph whose owner protects it.
+    method: Proactive, conditions: Conditions, estimates: Mapping[int, np.ndarray], seed: int
+) -> Trials:
+    """Shows a method what an attacker makes of a photograph whose owner protects it.
 
     Args:
-        photograph: Of the model's size.
         method: The owner's.
         conditions: Its manipulations.
-        estimates: Of the template, by number of pictures.
-
-    Yields:
-        What was done, the right verdict, the picture, and the exact mask of the manipulation.
+        estimates: Estimates of the template, by number of pictures.
+        seed: Seed of the manipulations, with the photograph's name.
     """
-    index = protection.template_index(method.model, photograph.image)
-    size = photograph.image.shape[0]
+
+    def trials(number: int, source: Source) -> Iterator[Trial]:
+        photograph = source.read()
+        stolen = stolen_templates(method, photograph, estimates)
+
+        def attacked(what: str, picture: np.ndarray, mask, truth: str) -> Iterator[Trial]:
+            made = partial(Trial, method, mask=mask, truth=truth, original=photograph)
+            yield made(picture, fields={"attack": what})
+            for name, template in stolen.items():
+                yield made(_added(picture, template), fields={"attack": f"{what} + {name}"})
+
+        yield from attacked("photograph", photograph, None, UNPROTECTED)
+        protected = method.protect(photograph)
+        for manipulation in conditions.manipulations:
+            [result] = manipulation(protected[None], [picture_seed(source.name, seed)])
+            yield from attacked("manipulated", result.image, result.mask, MANIPULATED)
+
+    return trials
+
+
+def stolen_templates(
+    method: Proactive, photograph: np.ndarray, estimates: Mapping[int, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Lists what an attacker may add to a picture, in levels: the template, or estimates."""
+    index = protection.template_index(method.model, photograph)
+    size = photograph.shape[0]
     layer = method.model.template_layer
     true = HALF_RANGE * layer.strength * np.asarray(layer.at_size(size, size))[index]
     strength = np.std(true)
@@ -182,16 +194,7 @@ def forgeries(
     for number, estimate in estimates.items():
         scaled = estimate * (strength / max(np.std(estimate), 1e-9))
         stolen[f"the estimate from {number}"] = scaled
-    yield "photograph", UNPROTECTED, photograph.image, None
-    for name, template in stolen.items():
-        yield f"photograph + {name}", UNPROTECTED, _added(photograph.image, template), None
-    protected = method.protect(photograph.image)
-    for manipulation in conditions.manipulations:
-        [result] = manipulation(protected[None], [photograph.seed])
-        yield "manipulated", MANIPULATED, result.image, result.mask
-        for name, template in stolen.items():
-            picture = _added(result.image, template)
-            yield f"manipulated + {name}", MANIPULATED, picture, result.mask
+    return stolen
 
 
 def _added(picture: np.ndarray, template: np.ndarray) -> np.ndarray:
@@ -199,37 +202,10 @@ def _added(picture: np.ndarray, template: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(sum_, 0, 255)).astype(np.uint8)
 
 
-def forgery_records(
-    sources: Sequence[Source],
-    method: Proactive,
-    conditions: Conditions,
-    estimates: Mapping[int, np.ndarray],
-    seed: int,
-) -> list[dict]:
-    """What a method says of an attacker's pictures: one record each, for `summary`."""
-    records = []
-    for name, read in tqdm(sources, unit="picture", disable=None):
-        photograph = Photograph(name, read(), picture_seed(name, seed))
-        for attack, truth, picture, mask in forgeries(photograph, method, conditions, estimates):
-            finding = method.localize(picture)
-            verdict, limit = finding.verdict, method.threshold
-            scores = {"cosine": finding.details["cosine"]}
-            scores |= {one: float(verdict == one) for one in VERDICTS}
-            known = mask is not None and mask.any()
-            found = metrics.localization_scores(finding.map, mask, limit)["F1"] if known else np.nan
-            scores["F1"] = float(found)
-            records.append({"picture": name, "attack": attack, "truth": truth, "scores": scores})
-    return records
-
-
-FORGERY_MEASURES = {
-    "cosine": "template's cosine",
-    **{verdict: verdict for verdict in VERDICTS},
-    "F1": "F1",
-}
-
-
-def summary(records: Sequence[dict], seed: int) -> list[dict]:
-    """Groups of forgeries, for `irl_keras.reports.summary_rows`."""
-    by = ("attack", "truth")
-    return metrics.summarize_groups(one_a_picture(records, by), by, seed)
+def judged_with_cosine(records: Sequence[dict]) -> list[dict]:
+    """Returns records whose scores are verdicts, the template's cosine, and the map's F1."""
+    found = judged(records)
+    for record, measured in zip(found, records, strict=True):
+        record["scores"]["cosine"] = measured["cosine"]
+        record["scores"]["F1"] = measured["scores"].get("F1", float("nan"))
+    return found

@@ -1,0 +1,97 @@
+"""What every evaluation writes: all values as JSON, the tables as Markdown, a picture grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from forensics_keras.figures import picture_grid
+from forensics_keras.files import write_atomically
+from forensics_keras.images import write_png
+from forensics_keras.records import library_versions, write_json
+from forensics_keras.tables import markdown_table, text_table
+
+QUICK_MARK = "q"
+QUICK_NOTE = (
+    f"{QUICK_MARK}: from a quick run, which shows that the command works and says nothing about "
+    "the methods."
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found.
+
+    Attributes:
+        title: Heading of the page.
+        sections: Table rows by heading; empty tables are left out.
+        notes: What stands below the tables.
+        results: Everything else that the JSON file holds.
+        grid: Rows of the picture grid: label, thumbnails by header.
+    """
+
+    title: str
+    sections: Mapping[str, Sequence[dict]]
+    notes: Sequence[str]
+    results: Mapping[str, object] = field(default_factory=dict)
+    grid: Sequence[tuple[str, Mapping[str, np.ndarray]]] = ()
+
+
+def write_run(report: Report, out: Path) -> None:
+    """Prints the report of a single run; writes `metrics.json`, `tables.md`, `grid.png`."""
+    _write(report, out / "metrics.json", out / "tables.md", out / "grid.png")
+
+
+def write_table(report: Report, out: Path, name: str, quick: bool) -> None:
+    """Prints one of the tables; writes `NAME.json`, `NAME.md`, `NAME.png`.
+
+    Args:
+        report: What was found.
+        out: Folder of the files.
+        name: Begins with the system, as in `irl_table_1`.
+        quick: Whether it is of a quick run, whose numbers are marked.
+    """
+    if quick:
+        sections = {heading: mark_quick(rows) for heading, rows in report.sections.items()}
+        notes = [*report.notes, QUICK_NOTE]
+        report = replace(
+            report, title=f"{report.title} (quick run)", sections=sections, notes=notes
+        )
+    _write(report, *(out / f"{name}.{ending}" for ending in ("json", "md", "png")))
+
+
+def _write(report: Report, values: Path, page: Path, picture: Path) -> None:
+    sections = {heading: rows for heading, rows in report.sections.items() if rows}
+    print(f"{report.title}\n")
+    for heading, rows in sections.items():
+        print(f"{heading}\n\n{text_table(rows)}\n")
+    print("\n".join(report.notes))
+    tables = [f"## {heading}\n\n{markdown_table(rows)}" for heading, rows in sections.items()]
+    notes = "\n".join(f"- {note}" for note in report.notes)
+    text = "\n\n".join([f"# {report.title}", *tables, notes])
+    write_atomically(page, (text + "\n").encode())
+    shared = {"title": report.title, "versions": library_versions(), "notes": list(report.notes)}
+    write_json(values, {**shared, **report.results, "sections": sections})
+    print(f"\nAll values: {values}")
+    if report.grid:
+        headers = list(report.grid[0][1])
+        rows = [(label, list(pictures.values())) for label, pictures in report.grid]
+        write_png(picture, picture_grid(rows, headers))
+        print(f"Picture: {picture}")
+
+
+def mark_quick(rows: Sequence[dict]) -> list[dict]:
+    """Marks every measured number of a quick run, so that none is quoted without it."""
+    return [{key: _marked(key, value) for key, value in row.items()} for row in rows]
+
+
+def _marked(column: str, value: object) -> object:
+    # Numbers that are not text are counts and conditions.
+    text = value if isinstance(value, str) else ""
+    if not text[:1].isdigit() or column.startswith("paper's"):
+        return value
+    first, *rest = text.split("\n")
+    return "\n".join([f"{first}{QUICK_MARK}", *rest])

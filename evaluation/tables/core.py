@@ -1,0 +1,415 @@
+"""What all tables share: their rows are networks, which are trained where weights are missing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
+
+import keras
+from training.configs import config_of_stage
+from training.run import TrainingRun
+
+from datasets import build
+from datasets.open import pair_folders
+from evaluation.measure import Measurements
+from evaluation.methods import Loaded, load_file
+from evaluation.pictures import Source, say_failures
+from evaluation.report import Report, write_table
+from forensics_keras.command_line import ExitCode, at_least
+from forensics_keras.tables import text_table
+from training import loop
+from training.commands import add_precision
+from training.experiments import Experiment
+
+TIMED_STEPS = 2
+CPU_BATCH = 2
+"""Pictures of a timed step without an accelerator: larger batches are hardly faster."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Where trainings are smaller than their configurations; `None` keeps what these say.
+
+    Attributes:
+        steps: Steps in all.
+        batch_size: Pictures per step.
+        epochs: Number of epochs.
+        size: Side of the training pictures, in pixels.
+        learning_rate: Peak of a cosine decay to a hundredth, of every network: with the rates of
+            their configurations, short trainings would hardly begin.
+        pairs: Number of pairs that are built for each inpainter, of which crops are cut; without
+            it every crop is forged anew, which takes longer than to train a small network on it.
+        precision: Policy of Keras, as `train.py` takes it.
+        model: Arguments of every network that differ.
+        branch: Arguments of a second branch that differ, if it is a transformer.
+    """
+
+    steps: int | None = None
+    batch_size: int | None = None
+    epochs: int | None = None
+    size: int | None = None
+    learning_rate: float | None = None
+    pairs: int | None = None
+    precision: str | None = None
+    model: Mapping[str, object] = field(default_factory=dict)
+    branch: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TableRun:
+    """What the command line says about a table.
+
+    Attributes:
+        name: Number or name of the table.
+        corpora: Folder with `scenes/` and `faces/`, each with `train/`, `val/` and `test/`; `None`
+            for the bundled photographs.
+        plan: Whether only the trainings are listed that would be needed.
+        quick: Whether a quick run is asked for.
+        budget: How much smaller the trainings are than configured.
+    """
+
+    name: str
+    corpora: Path | None = None
+    plan: bool = False
+    quick: bool = False
+    budget: Budget = field(default_factory=Budget)
+
+
+@dataclass(frozen=True)
+class Table:
+    """What `tables.json` says about a table.
+
+    Attributes:
+        name: Number or name.
+        title: Heading.
+        source: Where the paper's numbers are from.
+        paper: The paper's numbers, by method; none of tables beyond the paper.
+        about: What a system's tables say besides.
+    """
+
+    name: str
+    title: str
+    source: str
+    paper: Mapping[str, Mapping]
+    about: Mapping[str, object]
+
+
+def read_tables(system: str) -> dict[str, Table]:
+    """Reads the tables of a system, by name."""
+    found = json.loads(Path(__file__).with_name("tables.json").read_bytes())[system]
+    return {
+        name: Table(name, table["title"], found["source"], table.get("paper", {}), table)
+        for name, table in found["tables"].items()
+    }
+
+
+@dataclass(frozen=True)
+class Row(ABC):
+    """One network of a table; a system's rows say how it differs from its configuration.
+
+    Attributes:
+        method: What the table calls it.
+        training: Name of its training, or of the shipped preset.
+        second_branch: Whether the map is that of the second branch, if there is one.
+    """
+
+    training_run: ClassVar[type[TrainingRun]]
+
+    method: str
+    training: str
+    second_branch: bool = field(default=False, kw_only=True)
+
+    @abstractmethod
+    def experiment(self, budget: Budget) -> Experiment:
+        """Makes what trains the row."""
+
+    @abstractmethod
+    def describe(self, experiment: Experiment, budget: Budget) -> str:
+        """Says in one line what the row is trained on."""
+
+    @abstractmethod
+    def timed_batch(self, run: TrainingRun, model: keras.Model) -> tuple:
+        """Makes a batch to time a training step with, as `train_on_batch` takes it."""
+
+
+@cache
+def configured(config: str) -> Experiment:
+    """Reads the stage or variant of a config file that has some name."""
+    return config_of_stage(config).stage(config)
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """Where the networks of a table are trained, and with what.
+
+    Attributes:
+        folder: Folder of all trainings, one folder in it each.
+        corpora: Folders with `train/` and `val/`; none for the bundled photographs.
+        budget: How much smaller they are than configured.
+        seed: Seed of the trainings: equal for all rows, which so see the same pictures.
+        pairs: Folder of the pairs that are built, one folder in it for each inpainter; `None` where
+            pictures are made anew.
+    """
+
+    folder: Path
+    corpora: tuple[Path, ...] = ()
+    budget: Budget = field(default_factory=Budget)
+    seed: int = 0
+    pairs: Path | None = None
+
+    def run(self, row: Row) -> TrainingRun:
+        """Makes the training of a row."""
+        photographs = tuple(folder / "train" for folder in self.corpora)
+        return row.training_run(
+            experiment=row.experiment(self.budget),
+            data=(self.pairs,) if self.pairs else photographs,
+            val_data=tuple(folder / "val" for folder in self.corpora),
+            out=self.folder / row.training,
+            precision=self.budget.precision,
+            seed=self.seed,
+        )
+
+    def is_trained(self, row: Row) -> bool:
+        """Whether a training is finished.
+
+        Raises:
+            ValueError: Its folder holds another experiment.
+        """
+        return self.run(row).is_finished()
+
+    def train(self, row: Row) -> None:
+        """Trains a row's network, from where an earlier run stopped."""
+        run = self.run(row)
+        if self.pairs:
+            self.build_pairs(run.experiment.recipe)
+        keras.utils.clear_session()
+        run.train()
+
+    def build_pairs(self, recipe) -> None:
+        """Builds the pairs that a recipe mixes and that are not there yet.
+
+        Raises:
+            ValueError: They could not be built; the build has printed why.
+        """
+        for name in pair_folders(recipe):
+            # Fewer of what is rare in the mixture, which may be slow.
+            count = round(self.budget.pairs * min(recipe.inpainters.get(name, 1.0), 1.0))
+            print(f"Pairs of {name}:", flush=True)
+            options = {
+                "--data": self.corpora[0],
+                "--split": "train",
+                "--inpainters": name,
+                "--count": max(count, 1),
+                "--seed": self.seed,
+                "--out": self.pairs / name,
+            }
+            done = build.main([str(part) for option in options.items() for part in option])
+            if done not in (ExitCode.DONE, ExitCode.SOME_FAILED):  # some photographs may be bad
+                raise ValueError(f"{self.pairs / name}: could not be built")
+
+    def load(self, row: Row, threshold: float = 0.5) -> Loaded:
+        """Loads a row's network, with the name, SHA-256 and training of its weights."""
+        experiment = row.experiment(self.budget)
+        count = experiment.epochs * experiment.steps_per_epoch * experiment.batch_size
+        side, precision = experiment.recipe.size, self.budget.precision
+        parts = [f"{count} pictures of {side}x{side} pixels", row.describe(experiment, self.budget)]
+        if self.pairs:
+            parts.append(f"cut from {self.budget.pairs} pairs of each inpainter")
+        path = self.folder / row.training / "last.keras"
+        method, weights = load_file(path, row.method, threshold, row.second_branch)
+        described = ", ".join([*parts, *([precision] if precision else [])])
+        return Loaded(method, {**weights, "name": row.training, "training": described})
+
+
+def train_missing(
+    table: Table, rows: Sequence[Row], trainings: Trainings, only_plan: bool, ready=()
+) -> bool:
+    """Trains the rows that have no weights yet, or says how long that would take.
+
+    Args:
+        table: The table.
+        rows: Its rows; some may show the same network.
+        trainings: Where they are trained.
+        only_plan: Whether nothing is trained.
+        ready: Names of trainings that need none.
+
+    Returns:
+        Whether all weights are there now.
+    """
+    unique = {row.training: row for row in rows if row.training not in ready}
+    missing = [row for row in unique.values() if not trainings.is_trained(row)]
+    if not only_plan:
+        for number, row in enumerate(missing, start=1):
+            print(f"Training {number} of {len(missing)}: {row.training}", flush=True)
+            trainings.train(row)
+    elif not missing:
+        print(f"Table {table.name}: all weights are there.")
+    else:
+        planned = plan(trainings, missing)
+        hours = sum(float(row["hours"]) for row in planned)
+        print(f"Table {table.name} would train into {trainings.folder}:\n\n{text_table(planned)}\n")
+        print(f"{hours:.3g} hours in all on this machine; making the pictures comes on top.")
+    return not only_plan
+
+
+def plan(trainings: Trainings, missing: Sequence[Row]) -> list[dict]:
+    """Lists what would be trained, and how long it takes on this machine.
+
+    Returns:
+        Rows of a table; the hours follow from some steps of each network, timed on one batch.
+    """
+    timed: dict[str, tuple[float, int]] = {}
+    rows = []
+    for row in missing:
+        experiment = row.experiment(trainings.budget)
+        kind = json.dumps({**asdict(experiment), "recipe": experiment.recipe.size}, default=str)
+        if kind not in timed:
+            timed[kind] = seconds_per_picture(row, trainings)
+        seconds, parameters = timed[kind]
+        pictures = experiment.epochs * experiment.steps_per_epoch * experiment.batch_size
+        rows.append(
+            {
+                "training": row.training,
+                "method": row.method,
+                "parameters": parameters,
+                "pictures": pictures,
+                "seconds a picture": f"{seconds:.3g}",
+                "hours": f"{seconds * pictures / 3600:.3g}",
+            }
+        )
+    return rows
+
+
+def seconds_per_picture(
+    row: Row, trainings: Trainings, clock: Callable[[], float] = time.perf_counter
+) -> tuple[float, int]:
+    """Times training steps of a row; also returns the network's number of parameters."""
+    keras.utils.clear_session()
+    run = trainings.run(row)
+    if keras.distribution.list_devices()[0].lower().startswith("cpu"):
+        run = replace(run, experiment=replace(run.experiment, batch_size=CPU_BATCH))
+    with loop.precision(run.precision):
+        model = run.new_model()
+    batch = row.timed_batch(run, model)
+    model.train_on_batch(*batch)  # builds the step
+    start = clock()
+    for _ in range(TIMED_STEPS):
+        model.train_on_batch(*batch)
+    return (clock() - start) / (TIMED_STEPS * run.experiment.batch_size), model.count_params()
+
+
+def finish(
+    name: str,
+    table: TableRun,
+    report: Report,
+    out: Path,
+    sources: Sequence[Source],
+    measured: Measurements,
+) -> int:
+    """Prints and writes a table; returns the exit code.
+
+    Args:
+        name: Name of the files.
+        table: What was asked for.
+        report: What was found; its `results` are put between those that all tables have.
+        out: Folder of the files, or of the folder for quick runs.
+        sources: What was measured on.
+        measured: What was measured.
+
+    Raises:
+        ValueError: No picture could be measured.
+    """
+    code = say_failures(measured.failed, sources) if sources else ExitCode.DONE
+    results = {
+        "table": table.name,
+        "quick": table.quick,
+        **report.results,
+        "pictures": measured.records,
+        "quality": measured.quality,
+        "failed": measured.failed,
+    }
+    report = replace(report, results=results, grid=measured.grid)
+    write_table(report, out_folder(out, table), name, table.quick)
+    return code
+
+
+def out_folder(out: Path, table: TableRun) -> Path:
+    """Returns the folder of a table's files: quick runs are kept apart."""
+    return out / "quick" if table.quick else out
+
+
+def weights_notes(weights: Sequence[Mapping[str, str]]) -> list[str]:
+    """Describes weights, each once."""
+    return [
+        f"Weights {one['name']}: {one['training']}; SHA-256 {one['sha256']}"
+        for one in {one["name"]: one for one in weights}.values()
+    ]
+
+
+# --- options ----------------------------------------------------------------------------------
+
+
+def add_options(parser: argparse.ArgumentParser, names: Sequence[str]):
+    """Adds the options that the tables of both systems have; returns their group."""
+    table = parser.add_argument_group("tables")
+    table.add_argument(
+        "--table", choices=names, help="table to make; docs/evaluation.md says what is in each"
+    )
+    table.add_argument(
+        "--corpora",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with scenes/ and faces/, each with train/, val/ and test/ photographs; "
+        "by default the bundled photographs",
+    )
+    effort = table.add_mutually_exclusive_group()
+    effort.add_argument("--plan", action="store_true", help="only say what would be trained")
+    effort.add_argument(
+        "--quick", action="store_true", help="minutes: tiny networks, few pictures, marked numbers"
+    )
+    table.add_argument(
+        "--steps", type=at_least(1), help="steps of each training, instead of its own"
+    )
+    add_precision(table)
+    return table
+
+
+def check_options(
+    options: argparse.Namespace, trains: bool, of_effort: Sequence[str], of_tables: Sequence[str]
+) -> None:
+    """Refuses options about tables that do not go together.
+
+    Args:
+        options: The parsed options.
+        trains: Whether the table that is asked for trains networks.
+        of_effort: Options that make trainings smaller.
+        of_tables: Further options that only tables which train have.
+
+    Raises:
+        ValueError: One line that names the option.
+    """
+
+    def option(name: str) -> str:
+        return f"--{name.replace('_', '-')}"
+
+    efforts = ("steps", "mixed_precision", *of_effort)
+    given = [n for n in ("corpora", "plan", *of_tables, *efforts) if getattr(options, n)]
+    if options.quick and not options.table:
+        raise ValueError("--quick needs a --table")
+    if given and not trains:
+        raise ValueError(f"{option(given[0])} needs a --table that trains")
+    for name in efforts:
+        if options.quick and getattr(options, name):
+            raise ValueError(f"--quick has its own effort: leave out {option(name)}")
+    for name in ("data", "weights", "key", "export"):
+        if trains and getattr(options, name, None):
+            raise ValueError(
+                f"table {options.table} trains its own networks: leave out {option(name)}"
+            )

@@ -1,0 +1,457 @@
+"""The tables about IRL-Net: 1 to 4 as in the paper, 5 and 6 beyond it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from datasets.forging import Forging
+from datasets.inpainting import FAMILIES, INPAINTERS, weights_sha256
+from evaluation import measure, methods, pictures, summaries
+from evaluation.report import Report
+from evaluation.run import IRLEvaluation
+from evaluation.summaries import FALSE_ALARM_TITLES, UNTOUCHED_TITLES
+from evaluation.tables import core
+from evaluation.tables.core import Budget
+from evaluation.trials import Contestant, forged_trials
+from forensics_keras.tables import summary_rows
+from irl_keras import presets
+from training.experiments import IRLExperiment
+from training.irl import IRLRun
+
+CLASSICAL = ("telea", "ns", "patch")
+FAMILY, TRACES = "resynth", "upsampling"
+"""Inpainters of networks without their content, and without networks."""
+CONFIGS = {"LDICN": "ldicn", "MVSS-Net": "mvss_net", "IRL-Net": "irl"}
+"""Methods of the paper, and how the names of their trainings begin."""
+TITLES = {name: name for name in ("mIoU", "F1", "precision", "recall")}
+METHOD = ("method", "trained on")
+NO_TRAINING = {"training": "-", "trained on": "-"}
+ROBUSTNESS = (
+    "clean",
+    *(f"jpeg:{quality}" for quality in (95, 90, 85, 80, 75, 70, 60, 50)),
+    *(f"webp:{quality}" for quality in (90, 80, 70)),
+    *(f"blur:{sigma}" for sigma in (0.5, 1, 2)),
+    *(f"noise:{sigma}" for sigma in (2, 5, 10)),
+    *(f"resize:{factor}" for factor in (0.9, 0.75, 0.5)),
+)
+COMPRESSED = ("clean", "jpeg:90", "jpeg:75")
+SHIPPED = {"clean": ("clean",), "compressed": COMPRESSED, "robustness": ROBUSTNESS}
+"""What the shipped presets are measured under."""
+QUICK = Budget(size=64, batch_size=4, epochs=1, steps=60, model={"width": 0.125})
+"""Seconds a network: shows that everything works, and nothing about the methods."""
+SIZE, QUICK_SIZE = 256, 128
+"""Sides of the test crops, in pixels."""
+
+
+@dataclass(frozen=True)
+class IRLRow(core.Row):
+    """One network that localizes inpainting.
+
+    Attributes:
+        trained_on: Inpainters or families of its training crops; none for a shipped preset, whose
+            card says it.
+        tested_on: Inpainters that it is measured on.
+        config: Stage in `configs/` with the network and how it learns.
+        crops: Stage in `configs/` with the recipe of its training crops.
+        model: Arguments of the network that differ from `config`.
+        degradations: What it is measured under.
+        published: Whether it is measured on published forgeries, too.
+        left_out: The inpainter that its training left out on purpose.
+    """
+
+    training_run = IRLRun
+
+    trained_on: tuple[str, ...]
+    tested_on: tuple[str, ...]
+    config: str = ""
+    crops: str = "irl_paper"
+    model: dict = field(default_factory=dict)
+    degradations: tuple[str, ...] = ("clean",)
+    published: bool = False
+    left_out: str | None = None
+
+    def experiment(self, budget: Budget) -> IRLExperiment:
+        """Makes what trains the row: its network's configuration on the crops of its table."""
+        network = core.configured(self.config)
+        crops = core.configured(self.crops)
+        size, rate = budget.size or crops.recipe.size, budget.learning_rate
+        weights = {name: crops.recipe.inpainters.get(name, 1.0) for name in self.trained_on}
+        rates = {"learning_rate": rate, "final_learning_rate": rate / 100} if rate else {}
+        epochs = budget.epochs or crops.epochs
+        steps = budget.steps or crops.epochs * crops.steps_per_epoch
+        return replace(
+            network,
+            recipe=replace(crops.recipe, inpainters=weights, size=size),
+            model={**network.model, **self.model, **budget.model},
+            batch_size=budget.batch_size or crops.batch_size,
+            epochs=epochs,
+            steps_per_epoch=max(steps // epochs, 1),
+            validation_degradations=crops.validation_degradations,
+            validation_size=size,
+            **rates,
+        )
+
+    def describe(self, experiment: IRLExperiment, budget: Budget) -> str:
+        return f"{experiment.network} {experiment.model}"
+
+    def timed_batch(self, run: IRLRun, model) -> tuple:
+        # Random pictures: forging takes its time, and pairs may not have been built yet.
+        experiment, random = run.experiment, np.random.default_rng(0)
+        shape = (experiment.batch_size, experiment.recipe.size, experiment.recipe.size)
+        images = random.integers(0, 256, (*shape, 3), np.uint8)
+        return images, random.integers(0, 2, (*shape, 1), np.uint8)
+
+    def fields(self) -> dict[str, str]:
+        """Returns what its records say of its training."""
+        trained_on = " + ".join(self.trained_on) or "(shipped weights)"
+        return {"training": self.training, "trained on": trained_on}
+
+
+# --- rows -------------------------------------------------------------------------------------
+
+
+def comparison(inpainters: tuple[str, ...], suffix: str = "") -> list[IRLRow]:
+    """Makes a row of each method for each inpainter, one network for each (Tables 1 and 2)."""
+    configs = {**CONFIGS, "IRL-Net": "irl_paper"}
+    return [
+        IRLRow(method, f"{start}_{name}{suffix}", (name,), (name,), configs[method])
+        for method, start in CONFIGS.items()
+        for name in inpainters
+    ]
+
+
+def variants(inpainters: tuple[str, ...], named: dict[str, tuple[str, dict]]) -> list[IRLRow]:
+    """Makes rows of variants of IRL-Net: by method, the end of the training's name, arguments."""
+    return [
+        IRLRow(method, f"irl_{name}{end}", (name,), (name,), "irl_paper", model=model)
+        for method, (end, model) in named.items()
+        for name in inpainters
+    ]
+
+
+FUSIONS = {
+    "early fusion": ("", {}),
+    "middle fusion": ("_middle", {"fusion": "middle"}),
+    "late fusion": ("_late", {"fusion": "late"}),
+}
+BLOCKS = {
+    "w BN": ("_bn", {"block": "bn", "attention": False}),
+    "w/o BN": ("_plain", {"block": "plain", "attention": False}),
+    "w/o BN w SE": ("_se", {"attention": False}),
+    "w Attention": ("", {}),
+}
+
+
+def generalization(inpainters: tuple[str, ...]) -> list[IRLRow]:
+    """Makes each split that leaves one inpainter out, then the mixtures under degradations."""
+    if len(inpainters) < 2:
+        raise ValueError("--inpainters: this table leaves one out and needs at least 2")
+    found = []
+    for left_out in inpainters:
+        others = tuple(name for name in inpainters if name != left_out)
+        splits = [(method, others, "") for method in CONFIGS]
+        if FAMILIES[FAMILY]:
+            splits.append(("IRL-Net", (*others, FAMILY), f"_{FAMILY}"))
+            splits.append(("IRL-Net", (*others, FAMILY, TRACES), f"_{FAMILY}_{TRACES}"))
+        for method, trained_on, end in splits:
+            row = _mixture(method, f"without_{left_out}{end}", trained_on, inpainters)
+            found.append(replace(row, left_out=left_out))
+    return found + mixtures(inpainters, ROBUSTNESS)
+
+
+def mixtures(inpainters: tuple[str, ...], degradations=COMPRESSED) -> list[IRLRow]:
+    """Makes a row of each method trained on the mixture of all inpainters."""
+    families = [FAMILY] if FAMILIES[FAMILY] else []
+    trained_on = tuple(dict.fromkeys([*inpainters, *CLASSICAL, *families, TRACES]))
+    rows = [_mixture(method, "mixture", trained_on, inpainters) for method in CONFIGS]
+    return [replace(row, degradations=degradations) for row in rows]
+
+
+def _mixture(method: str, end: str, trained_on, inpainters) -> IRLRow:
+    tested_on = tuple(dict.fromkeys([*inpainters, *CLASSICAL]))
+    config = "irl_base" if method == "IRL-Net" else CONFIGS[method]
+    name = f"{CONFIGS[method]}_{end}"
+    return IRLRow(method, name, trained_on, tested_on, config, "irl_base", published=True)
+
+
+ROWS: dict[str, Callable[[tuple[str, ...]], list[IRLRow]]] = {
+    "1": comparison,
+    "2": partial(comparison, suffix="_faces"),
+    "3": partial(variants, named=FUSIONS),
+    "4": partial(variants, named=BLOCKS),
+    "5": generalization,
+    "6": mixtures,
+}
+"""Makes the rows of a table, without shipped presets, from the inpainters that it is about."""
+TABLES = core.read_tables("irl")
+
+
+def all_rows(name: str, inpainters: Sequence[str] | None, shipped: Sequence[str]) -> list[IRLRow]:
+    """Makes the rows of a table, those of the shipped presets last.
+
+    Args:
+        name: Number of the table.
+        inpainters: Inpainters that the table is about; `None` for its own.
+        shipped: Names of the shipped presets.
+    """
+    about = TABLES[name].about
+    own = ROWS[name](tuple(inpainters or about["inpainters"]))
+    if about["shipped"] is None:
+        return own
+    tested_on = tuple(dict.fromkeys(name for row in own for name in row.tested_on))
+    published = any(row.published for row in own)
+    options = {"degradations": SHIPPED[about["shipped"]], "published": published}
+    names = [one for one in shipped if one not in {row.training for row in own}]
+    return own + [IRLRow(one, one, (), tested_on, **options) for one in names]
+
+
+def check_installed(number: str, rows: Sequence[IRLRow]) -> None:
+    """Raises ValueError, one line that names them, if rows need inpainters that are not here."""
+    installed = {*INPAINTERS, *(family for family, members in FAMILIES.items() if members)}
+    members = {name for members in FAMILIES.values() for name in members}
+    needed = dict.fromkeys(name for row in rows for name in (*row.trained_on, *row.tested_on))
+    missing = [name for name in needed if name not in installed]
+    if missing:
+        raise ValueError(
+            f"table {number} needs the inpainters {', '.join(missing)}, whose weights are not "
+            f"installed: train them (python train.py inpaint), or choose with --inpainters among "
+            f"{', '.join(sorted({*INPAINTERS} - members))}"
+        )
+
+
+def is_shipped(row: IRLRow, shipped: Sequence[str], budget: Budget) -> bool:
+    """Whether a row's weights are a preset.
+
+    Smaller trainings than configured are all alike: next to them, weights of another effort would
+    look a result of the method.
+    """
+    return row.training in shipped and (not row.trained_on or budget == Budget())
+
+
+# --- sections ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the sections of a table are made of.
+
+    Attributes:
+        records: Records of `measure`, with what `mark_seen` adds.
+        data: Name of the forged photographs in the records.
+        paper: Percent by method, inpainter and measure.
+        seed: Seed of the intervals.
+    """
+
+    records: list[dict]
+    data: str
+    paper: Mapping[str, Mapping[str, Mapping[str, float]]]
+    seed: int
+
+    @property
+    def own(self) -> list[dict]:
+        """Records of the photographs that were forged here, and of their originals."""
+        return [record for record in self.records if record["data"] == self.data]
+
+    @property
+    def clean(self) -> list[dict]:
+        """Records of their forgeries without a degradation."""
+        return summaries.clean(summaries.manipulated(self.own))
+
+    def rows(self, records, by: Sequence[str], titles=TITLES, digits: int = 3) -> list[dict]:
+        """Makes the rows of groups of records."""
+        return summaries.rows(records, by, titles, self.seed, digits)
+
+    def beside_paper(self, rows: list[dict]) -> list[dict]:
+        """Adds the paper's numbers: those of a row's inpainter, or the means over all of them."""
+        tested = {record["inpainter"] for record in self.clean} - {"any"}
+        shown = []
+        for row in rows:
+            numbers = self.paper.get(row["method"], {})
+            if "inpainter" in row:
+                numbers = {row["inpainter"]: numbers.get(row["inpainter"])}
+            if None in numbers.values() or ("inpainter" not in row and set(numbers) != tested):
+                numbers = {}
+            means = {m: np.mean([n[m] for n in numbers.values()]) for m in TITLES if numbers}
+            shown.append({name: f"{mean / 100:.3f}" for name, mean in means.items()})
+        return summaries.beside_paper(rows, TITLES, shown)
+
+
+def left_out(found: Found) -> list[dict]:
+    """Shows each method on the inpainter that its training left out, over all splits."""
+    records = [
+        {**record, "trained on": _common(record["trained on"])}
+        for record in found.clean
+        if record["left_out"] or record["training"] == "-"
+    ]
+    return found.rows(records, METHOD)
+
+
+def _common(trained_on: str) -> str:
+    """Names what is common to the trainings of all splits."""
+    added = [name for name in trained_on.split(" + ") if name in (FAMILY, TRACES)]
+    return "-" if trained_on == "-" else " + ".join(["the others", *added])
+
+
+def robustness(found: Found) -> list[dict]:
+    """Shows F1 by degradation over all inpainters, a column for each network with several."""
+    records = summaries.manipulated(found.own)
+    specs = list(dict.fromkeys(r["degradation"] for r in records if r["degradation"] != "any"))
+    columns: dict[str, dict[str, str]] = {}
+    for row in found.rows(records, ("method", "training", "degradation"), {"F1": "F1"}):
+        name = row["method"] if row["training"] == "-" else row["training"]
+        cells = columns.setdefault(name, {})
+        cells |= dict.fromkeys(specs if row["training"] == "-" else [row["degradation"]], row["F1"])
+    complete = {name: cells for name, cells in columns.items() if set(cells) == set(specs)}
+    return [
+        {"degradation": spec, **{f"{name} F1": cells[spec] for name, cells in complete.items()}}
+        for spec in specs
+    ]
+
+
+def published(found: Found) -> list[dict]:
+    """Shows each network on forgeries by inpainters that were not trained here."""
+    records = [r for r in summaries.manipulated(found.records) if r["data"] != found.data]
+    return found.rows(records, ("data", *METHOD))
+
+
+def detected(found: Found) -> list[dict]:
+    """Shows how well forged pictures are told from untouched ones."""
+    by = (*METHOD, "inpainter", "degradation")
+    return summary_rows(summaries.false_alarms(found.own, by, found.seed), FALSE_ALARM_TITLES)
+
+
+def untouched(found: Found) -> list[dict]:
+    """Shows what is flagged in pictures that nobody touched."""
+    records, by = summaries.authentic(found.records), ("data", *METHOD, "degradation")
+    return found.rows(records, by, UNTOUCHED_TITLES, digits=4)
+
+
+EACH = (*METHOD, "inpainter")
+SECTIONS: dict[str, tuple[str, Callable[[Found], list[dict]]]] = {
+    "localization": ("Forged pictures", lambda f: f.beside_paper(f.rows(f.clean, EACH))),
+    "average": ("Over all inpainters", lambda f: f.beside_paper(f.rows(f.clean, ("method",)))),
+    "left_out": ("The inpainter that training left out, over all splits", left_out),
+    "generalization": (
+        "Each inpainter, seen in training or not",
+        lambda f: f.rows(f.clean, (*EACH, "seen")),
+    ),
+    "published": ("Published forgeries", published),
+    "robustness": ("Degradations, over all inpainters", robustness),
+    "detection": ("Is the picture touched at all?", detected),
+    "untouched": ("Untouched pictures", untouched),
+}
+"""Title, and rows, of the parts that tables are made of."""
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+def make(run: IRLEvaluation) -> int:
+    """Makes a table; returns the exit code.
+
+    Raises:
+        ValueError: An inpainter, a corpus or weights are missing or do not fit.
+        OSError: Something cannot be read or written.
+    """
+    run, asked = run.limited(), run.table
+    table, shipped = TABLES[asked.name], presets.list_presets()
+    rows = all_rows(asked.name, run.inpainters, shipped)
+    if run.degradations:
+        rows = [replace(row, degradations=run.degradations) for row in rows]
+    check_installed(asked.name, rows)
+    corpus = asked.corpora and asked.corpora / table.about["photographs"]
+    data = corpus.name if corpus else "bundled"
+    trainings = trainings_of(asked, corpus, data, core.out_folder(run.out, asked), run.seed)
+    forging = forging_of(rows, run)
+    sources = pictures.forged_photographs(corpus and corpus / "test", forging, run.limit, data)
+    if run.published and any(row.published for row in rows):
+        sources += pictures.published_pairs(run.published, run.limit)
+    ready = [row.training for row in rows if is_shipped(row, shipped, trainings.budget)]
+    if not core.train_missing(table, rows, trainings, asked.plan, ready):
+        return 0
+    loaded = [
+        methods.load_irl_preset(row.training, run.threshold, row.method)
+        if row.training in ready
+        else trainings.load(row, run.threshold)
+        for row in rows
+    ]
+    measured = measure_rows(sources, rows, [one.method for one in loaded], run)
+    found = Found(measured.records, data, table.paper, run.seed)
+    sections = {title: show(found) for title, show in map(SECTIONS.get, table.about["sections"])}
+    results = {
+        "data": {
+            "name": data,
+            "folder": corpus / "test" if corpus else pictures.BUNDLED,
+            "pictures": len(sources),
+            "size": forging.size,
+            "published": run.published,
+            "inpainters": {name: weights_sha256(name) for name in forging.inpainters},
+        },
+        "weights": [one.weights for one in loaded],
+        "threshold": run.threshold,
+        "seed": run.seed,
+        "paper": {"source": table.source, "percent": table.paper},
+    }
+    report = Report(f"Table {asked.name}: {table.title}", sections, notes(table, results), results)
+    return core.finish(f"irl_table_{asked.name}", asked, report, run.out, sources, measured)
+
+
+def trainings_of(
+    asked: core.TableRun, corpus: Path | None, data: str, out: Path, seed: int
+) -> core.Trainings:
+    """Says where the networks of a table are trained, and with what."""
+    budget = QUICK if asked.quick else asked.budget
+    pairs = out / "pairs" / f"{data}_{budget.pairs}" if budget.pairs else None
+    corpora = (corpus,) if corpus else ()
+    return core.Trainings(out / "training" / data, corpora, budget, seed, pairs)
+
+
+def forging_of(rows: Sequence[IRLRow], run: IRLEvaluation) -> Forging:
+    """Says how the photographs of a table are forged."""
+    tested_on = tuple(dict.fromkeys(name for row in rows for name in row.tested_on))
+    size = run.size or SIZE
+    return Forging(tested_on, min(size, QUICK_SIZE) if run.table.quick else size, run.seed)
+
+
+def measure_rows(sources, rows: Sequence[IRLRow], networks, run) -> measure.Measurements:
+    """Measures the networks of all rows on the same pictures."""
+    contestants = [
+        Contestant(network, row.degradations, row.tested_on, row.published, row.fields())
+        for row, network in zip(rows, networks, strict=True)
+    ]
+    trials = forged_trials(contestants, run.seed, run.threshold, NO_TRAINING)
+    # While a network computes, other pictures are forged and scored.
+    measured = measure.measure_all(sources, trials, run.seed, workers=os.cpu_count())
+    mark_seen(measured.records, {row.training: row for row in rows})
+    return measured
+
+
+def mark_seen(records: Sequence[dict], rows: Mapping[str, IRLRow]) -> None:
+    """Adds whether a record's inpainter was seen in training, and whether it was `left_out`."""
+    for record in records:
+        row = rows.get(record["training"])
+        record["left_out"] = row is not None and record["inpainter"] == row.left_out
+        record["seen"] = "-"
+        if row is not None and row.trained_on:
+            record["seen"] = "yes" if record["inpainter"] in row.trained_on else "no"
+
+
+def notes(table: core.Table, results: Mapping) -> list[str]:
+    """Lists what stands below the tables."""
+    data = results["data"]
+    lines = [
+        f"Data: {data['pictures']} pictures; {data['folder']}, crops of {data['size']} pixels, "
+        f"seed {results['seed']}; all networks on the same ones, at {results['threshold']:g}.",
+        "Means over pictures, with 95 % bootstrap intervals. `any`: the same for all.",
+    ]
+    if table.paper:
+        lines.append(f"Paper: {table.source}")
+    if "generalization" in table.about["sections"] and not FAMILIES[FAMILY]:
+        lines.append(f"The family {FAMILY!r} is not installed: no network was trained on it.")
+    return [*lines, *core.weights_notes(results["weights"])]

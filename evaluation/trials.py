@@ -1,0 +1,234 @@
+"""What each evaluation shows its methods of a picture: forgeries, or what became of protection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from datasets.inpainting import UNTOUCHED
+from datasets.manipulations import MANIPULATIONS, Manipulation, foreign
+from datasets.manipulations.local import Splice
+from datasets.photographs.sources import bundled_photographs
+from evaluation.measure import (
+    ANY,
+    AUTHENTIC,
+    CLEAN,
+    HARMLESS,
+    MANIPULATED,
+    UNPROTECTED,
+    Trial,
+    Trials,
+    baselines,
+    map_scores,
+)
+from evaluation.pictures import Source, Versions, picture_seed
+from forensics_keras import metrics
+from forensics_keras.images import read_image
+from forensics_keras.localizer import Finding, Localizer
+from malp_keras.ground_truth import cosine, difference_map
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A method and the forgeries that it looks at.
+
+    Attributes:
+        method: The method.
+        degradations: Specs of `datasets.degradations`.
+        inpainters: Inpainters of the forgeries; `None` for all of them.
+        published: Whether it looks at published forgeries, too, without a degradation.
+        fields: What its records say besides.
+    """
+
+    method: Localizer
+    degradations: Sequence[str] = (CLEAN,)
+    inpainters: Sequence[str] | None = None
+    published: bool = True
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+
+def forged_trials(
+    contestants: Sequence[Contestant],
+    seed: int,
+    threshold: float,
+    no_training: Mapping[str, object] | None = None,
+) -> Trials:
+    """Shows forgeries, and the same pictures untouched, to methods and to the trivial baselines.
+
+    The baselines know nothing of the picture, and the mask is the same under every condition, so
+    that one forgery of a picture stands for all.
+
+    Args:
+        contestants: The methods.
+        seed: Seed of the baselines.
+        threshold: Threshold of the baselines.
+        no_training: What the records of the baselines say besides.
+    """
+    trivial = baselines(seed, threshold)
+
+    def trials(number: int, source: Source) -> Iterator[Trial]:
+        versions: Versions = source.read()
+        shared = {"data": source.data} if source.data else {}
+        shown = versions.forged and versions.forged[number % len(versions.forged)]
+
+        def trial(method, name, label, spec, more, in_grid=False):
+            labels = {**shared, **more, "inpainter": label}
+            truth, mask = (AUTHENTIC, None) if name == UNTOUCHED else (MANIPULATED, versions.mask)
+            image, original = versions.images[name], versions.images.get(UNTOUCHED)
+            return Trial(method, image, mask, truth, spec, labels, original, in_grid)
+
+        once = {UNTOUCHED if name == UNTOUCHED else ANY: name for name in versions.images}
+        for method in trivial:
+            for label, name in once.items():
+                yield trial(method, name, label, ANY, no_training or {})
+        for one in contestants:
+            if source.published and not one.published:
+                continue
+            wanted = versions.images
+            if one.inpainters is not None and not source.published:
+                wanted = [name for name in (*one.inpainters, UNTOUCHED) if name in wanted]
+            degradations = (CLEAN,) if source.published else one.degradations
+            for name in wanted:
+                for spec in degradations:
+                    is_shown = name == shown and spec == degradations[0] and not source.published
+                    yield trial(one.method, name, name, spec, one.fields, is_shown)
+
+    return trials
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What happens to protected pictures.
+
+    Attributes:
+        manipulations: Manipulations; each is measured under every degradation.
+        degradations: Specs of `datasets.degradations`.
+        harmless: Mild changes that must not be called manipulation.
+    """
+
+    manipulations: Sequence[Manipulation]
+    degradations: Sequence[str] = (CLEAN,)
+    harmless: Sequence[Manipulation] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the manipulations."""
+        return [manipulation.name for manipulation in self.manipulations]
+
+
+def protected_trials(
+    methods: Sequence[Localizer],
+    conditions: Conditions,
+    seed: int,
+    trivial: Sequence[Localizer] = (),
+) -> Trials:
+    """Has methods protect a photograph, and shows them what became of it.
+
+    Args:
+        methods: The methods; each protects the photograph by itself.
+        conditions: What happens in between.
+        seed: Seed of all that is drawn, with the photograph's name.
+        trivial: Trivial baselines, which look at the pictures of the first method, without a
+            degradation: their maps are the same under all of them.
+    """
+
+    def trials(number: int, source: Source) -> Iterator[Trial]:
+        photograph, drawn = source.read(), picture_seed(source.name, seed)
+        shown = conditions.names[number % len(conditions.names)] if conditions.names else None
+        for method in methods:
+            is_first = method is methods[0]
+            untouched = partial(
+                Trial, fields={"manipulation": UNTOUCHED, "family": ""}, original=photograph
+            )
+            protected = method.protect(photograph)
+            for spec in conditions.degradations:
+                yield untouched(method, protected, degradation=spec)
+                if method.protects:
+                    yield untouched(method, photograph, truth=UNPROTECTED, degradation=spec)
+            for change in conditions.harmless:
+                [changed] = change(protected[np.newaxis], [drawn])
+                spec = f"{HARMLESS}:{change.name}"
+                yield untouched(method, changed.image, degradation=spec)
+            for one in trivial if is_first else ():
+                yield untouched(one, protected)
+            for manipulation in conditions.manipulations:
+                [result] = manipulation(protected[np.newaxis], [drawn])
+                labels = {"manipulation": manipulation.name, "family": manipulation.family}
+                made = partial(
+                    Trial,
+                    image=result.image,
+                    mask=result.mask,
+                    truth=MANIPULATED,
+                    fields=labels,
+                    original=photograph,
+                )
+                for spec in conditions.degradations:
+                    in_grid = (
+                        is_first
+                        and spec == conditions.degradations[0]
+                        and manipulation.name == shown
+                    )
+                    yield made(method, degradation=spec, in_grid=in_grid)
+                for one in trivial if is_first else ():
+                    yield made(one)
+
+    return trials
+
+
+def difference_scores(trial: Trial, finding: Finding) -> dict[str, float]:
+    """Scores a fakeness map, of manipulated pictures also against the difference of eq. (5).
+
+    Returns:
+        What `map_scores` does, and for manipulated pictures `cosine`, `PSNR` and `SSIM` of the map
+        against the difference, and `constant`, the cosine that a constant map would have there.
+    """
+    if trial.truth != MANIPULATED:
+        return map_scores(trial, finding)
+    difference = difference_map(trial.original, trial.image)
+    return {
+        "cosine": cosine(finding.map, difference),
+        # Templates of other strengths show more or less in the truth: each has another floor.
+        "constant": cosine(np.ones_like(difference), difference),
+        "PSNR": metrics.picture_psnr(finding.map, difference, max_value=1.0),
+        "SSIM": metrics.picture_ssim(finding.map, difference, max_value=1.0),
+        **map_scores(trial, finding),
+    }
+
+
+def find_manipulation(
+    name: str, value_range: tuple[float, float] = (-1.0, 1.0), size: int | None = None
+) -> Manipulation:
+    """Finds a manipulation by its name, or makes one of a user's file or folder.
+
+    What is spliced in comes from bundled training photographs, so that a picture's manipulation
+    depends on no other picture.
+
+    Args:
+        name: As for `--manipulations`.
+        value_range: Numbers of black and white for a user's network.
+        size: Side of the pictures that a user's network takes, in pixels.
+
+    Raises:
+        ValueError: There is no such manipulation, or the file is none.
+    """
+    if name == "splice":
+        return Splice([read_image(path) for path in bundled_photographs("train")])
+    if name in MANIPULATIONS:
+        return MANIPULATIONS[name]
+    path, network = Path(name), {"value_range": value_range, "size": size}
+    if (path / "protected").is_dir():
+        return foreign.from_pairs(path)
+    if path.is_dir():
+        return foreign.from_saved_model(path, **network)
+    if path.suffix == ".onnx":
+        return foreign.from_onnx(path, **network)
+    if path.suffix in (".keras", ".h5"):
+        return foreign.from_keras(path, **network)
+    raise ValueError(
+        f"unknown manipulation {name!r}; known are: {', '.join(MANIPULATIONS)}, "
+        "and files .keras and .onnx"
+    )
