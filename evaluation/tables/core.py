@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import keras
-from training.configs import config_of_stage
-from training.run import TrainingRun
 
 from datasets import build
 from datasets.open import pair_folders
@@ -26,7 +24,9 @@ from forensics_keras.command_line import ExitCode, at_least
 from forensics_keras.tables import text_table
 from training import loop
 from training.commands import add_precision
+from training.configs import config_of_stage
 from training.experiments import Experiment
+from training.run import TrainingRun
 
 TIMED_STEPS = 2
 CPU_BATCH = 2

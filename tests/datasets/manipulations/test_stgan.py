@@ -336,5 +336,3 @@ def test_crops_lie_in_the_middle_and_rather_high():
     larger = face_crop(image, 128, 0.5).astype(int)
     assert larger.shape == (128, 128, 3)
     assert abs(larger[0].mean() - 45) <= 1 and abs(larger[-1].mean() - 94) <= 1
-
-
