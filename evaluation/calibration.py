@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets.manipulations import HARMLESS
-from evaluation.malp import find_manipulation
+from datasets.manipulations import HARMLESS, MANIPULATIONS
+from datasets.manipulations.local import Splice
+from datasets.photographs.sources import bundled_photographs
 from evaluation.measuring_malp import (
     CLEAN,
     Calibrator,
@@ -35,9 +36,10 @@ def calibrate_photographs(
         manipulations: Names of what is done to them.
         seed: Of the manipulations.
     """
-    conditions = Conditions(
-        [find_manipulation(name) for name in manipulations], DEGRADATIONS, list(HARMLESS.values())
-    )
+    donors = [read_image(path) for path in bundled_photographs("train")]
+    known = {**MANIPULATIONS, "splice": Splice(donors)}
+    chosen = [known[name] for name in manipulations]
+    conditions = Conditions(chosen, DEGRADATIONS, list(HARMLESS.values()))
     method, calibrator = Proactive(model), Calibrator()
     for path in paths:
         square = central_square(read_image(path), model.size)
