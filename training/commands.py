@@ -326,7 +326,12 @@ def _make_key(calibrate: Calibrate, options: argparse.Namespace) -> None:
         experiment = read_stage(options.config, kind=MaLPExperiment)
     else:
         experiment = read_recipe(read_card(options.preset)["recipe"], MaLPExperiment)
-    training = KeyTraining.of_folders(experiment, options.data, options.steps, calibrate)
+    training = KeyTraining(
+        experiment=experiment,
+        data=tuple(options.data),
+        steps=options.steps,
+        calibrate=calibrate,
+    )
     card = make_key(options.file, options.preset, training.fine_tune, options.overwrite)
     minutes = (time.monotonic() - start) / 60
     print(

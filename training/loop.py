@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 import keras
 
 from forensics_keras.optimizers import AdamByPart
-from training.commands import add_precision  # noqa: F401 - for evaluation
 
 
 @contextlib.contextmanager

@@ -72,18 +72,19 @@ def test_a_seed_repeats_a_key_and_thresholds_are_of_photographs_kept_apart(
         asked.append((photographs, manipulations, seed))
         return Calibration(data="here")
 
-    training = KeyTraining.of_folders(read_stage(config), [], 1, calibrate, 3)
+    training = KeyTraining(experiment=read_stage(config), steps=1, calibrate=calibrate, seed=3)
     for name in ("one", "two"):
         make_key(tmp_path / name, preset, training.fine_tune, seed=4)
     one, two = (keys.load_key(tmp_path / name).get_weights() for name in ("one", "two"))
     for a, b in zip(one, two, strict=True):
         np.testing.assert_array_equal(a, b)
     assert keys.read_key_card(tmp_path / "one")["calibration"]["data"] == "here"
-    assert asked[0] == asked[1] == (training.held_out, ["splice", "erase"], 3)
+    photographs, held_out = training.photographs
+    assert asked[0] == asked[1] == (held_out, ["splice", "erase"], 3)
     bundled = set(bundled_photographs("train"))
-    assert {*training.held_out, *training.photographs} == bundled
-    assert not {*training.held_out} & {*training.photographs}
-    assert len(training.held_out) == min(len(bundled) // 5, 40)
+    assert {*held_out, *photographs} == bundled
+    assert not {*held_out} & {*photographs}
+    assert len(held_out) == min(len(bundled) // 5, 40)
 
 
 def test_it_says_what_it_lacks(tmp_path, preset, capsys):
