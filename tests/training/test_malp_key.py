@@ -33,10 +33,6 @@ def config(tmp_path_factory):
     return write_config(folder, "malp", ("size=128", "size=64"), ("(128, 160)", "(64,)"), LOSSES)
 
 
-def templates(model):
-    return np.asarray(model.template_layer.templates)
-
-
 @pytest.mark.slow
 def test_a_key_is_made_that_verifies(tmp_path, preset, config, capsys):
     path = str(tmp_path / "mine.key")
@@ -52,7 +48,8 @@ def test_a_key_is_made_that_verifies(tmp_path, preset, config, capsys):
         for a, b in zip(old.localizer.weights, new.localizer.weights, strict=True)
     )
     # Training leaves the templates as they were drawn: of the preset's spectrum.
-    spectra = [np.abs(np.fft.fft2(templates(one))) for one in (old, new)]
+    templates = [np.asarray(model.template_layer.templates) for model in (old, new)]
+    spectra = [np.abs(np.fft.fft2(one)) for one in templates]
     np.testing.assert_allclose(spectra[1], spectra[0], rtol=0.02, atol=0.05)
     picture = str(bundled_photographs("test")[0])
     for action, out in (("protect", "copies"), ("verify", "verdicts")):
