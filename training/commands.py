@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 import time
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from training.run import TrainingRun
 
 Commands = argparse._SubParsersAction
+RUNS = {
+    "irl": "training.irl.IRLRun",
+    "malp": "training.malp.MaLPRun",
+    "inpaint": "training.inpainters.InpainterRun",
+    "stgan": "training.stgan.STGANRun",
+}
+"""Where the class of the runs of a command is."""
 SAMPLES = "malp_samples"
 """The variant of `malp_local` that is trained when no photographs are given."""
 PHOTOGRAPHS = "Folders of photographs (default: the bundled training photographs)"
@@ -31,33 +39,29 @@ HELD_OUT = "Folders of photographs to validate on (default: the bundled test pho
 
 def add_irl(commands: Commands) -> None:
     """Adds `irl`."""
-    parser = commands.add_parser("irl", help="Train or fine-tune IRL-Net or a baseline")
     _add_training(
-        parser,
+        commands.add_parser("irl", help="Train or fine-tune IRL-Net or a baseline"),
         "irl_small",
         "Folders of photographs to forge; or a folder of pairs, what datasets.packed made of one, "
         "or a folder with one of these for each inpainter, named so (default: the bundled "
         "training photographs)",
         "Folders of photographs to validate on (default: a tenth of the training photographs)",
     )
-    parser.set_defaults(run=_train_irl)
 
 
 def add_malp(commands: Commands) -> None:
     """Adds `malp`."""
     parser = commands.add_parser("malp", help="Train MaLP")
     _add_training(parser, f"malp_local; without --data its short {SAMPLES}", PHOTOGRAPHS, HELD_OUT)
-    parser.set_defaults(run=_train_malp, config=None)
+    parser.set_defaults(config=None)
 
 
 def add_inpaint(commands: Commands) -> None:
     """Adds `inpaint`."""
     parser = commands.add_parser("inpaint", help="Train learned inpainters")
     _add_training(parser, None, PHOTOGRAPHS, HELD_OUT)
-    _add_presets(parser)
+    _add_presets(parser, "--config inpaint_{}")
     renamed(parser, "--only", "--stage")
-    _was_positional(parser, "--config inpaint_{}")
-    parser.set_defaults(run=_train_inpainters)
 
 
 def add_stgan(commands: Commands) -> None:
@@ -68,11 +72,9 @@ def add_stgan(commands: Commands) -> None:
         "stgan",
         "CelebA's folder, or faces whose names begin with the attribute: mask_, nomask_",
         "The same, for sample grids and the model card",
-        folders={"nargs": 1, "required": True},
+        {"nargs": 1, "required": True},
     )
-    _add_presets(parser)
-    _was_positional(parser, "--stage {}")
-    parser.set_defaults(run=_train_stgan)
+    _add_presets(parser, "--stage {}")
 
 
 def add_preset(commands: Commands) -> None:
@@ -156,6 +158,7 @@ def _add_training(
     folders: dict | None = None,
 ) -> None:
     """Adds the options of a training; `config` is the default one, or says which it is."""
+    parser.set_defaults(run=_train)
     given = f" (default: {config})" if config else ""
     parser.add_argument(
         "--config",
@@ -200,18 +203,15 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_presets(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--presets", type=Path, help="Folder to write finished presets into")
-
-
-def _was_positional(parser: argparse.ArgumentParser, now: str) -> None:
-    """Lets a name without an option answer with the option that says it now."""
+def _add_presets(parser: argparse.ArgumentParser, now: str) -> None:
+    """Adds `--presets`, and lets a name without an option answer with what says it now."""
 
     class Moved(argparse.Action):
         def __call__(self, parser, namespace, value, *_):
             if value:
                 parser.error(f"{value} is chosen with {now.format(value)} now")
 
+    parser.add_argument("--presets", type=Path, help="Folder to write finished presets into")
     parser.add_argument("name", nargs="?", action=Moved, help=argparse.SUPPRESS)
 
 
@@ -261,66 +261,46 @@ def runs_of(options: argparse.Namespace, kind: type[TrainingRun]) -> dict[str, T
     }
 
 
-def _train(options: argparse.Namespace, kind: type[TrainingRun]) -> None:
+def run_class(command: str) -> type[TrainingRun]:
+    """Imports the class of the runs of a command."""
+    module, name = RUNS[command].rsplit(".", 1)
+    return getattr(importlib.import_module(module), name)
+
+
+def _train(options: argparse.Namespace) -> None:
     """Trains what the options ask for, one run after the other, and writes `--presets`."""
-    runs = runs_of(options, kind)
+    if options.config is None:  # malp's
+        options.config = "malp_local"
+        is_bare = not (options.data or options.init or options.stage)
+        options.stage = SAMPLES if is_bare else options.stage
+    runs = runs_of(options, run_class(options.command))
     before = {run.experiment.starts_from for run in runs.values()}
     for recipe, run in runs.items():
         print(f"{run.name}:", flush=True)
         model = run.train()
         best = f", the best {run.out / 'best.keras'}" if run.monitor else ""
         print(f"The last model is {run.out / 'last.keras'}{best}.", flush=True)
-        if getattr(options, "presets", None) and run.name not in before:
+        if "presets" in options and options.presets and run.name not in before:
             _write_generator(options.presets / run.name, recipe, run, model)
-
-
-def _train_irl(options: argparse.Namespace) -> None:
-    from training.irl import IRLRun
-
-    _train(options, IRLRun)
-
-
-def _train_malp(options: argparse.Namespace) -> None:
-    from training.malp import MaLPRun
-
-    if options.config is None and not (options.data or options.init or options.stage):
-        options.stage = SAMPLES
-    options.config = options.config or "malp_local"
-    _train(options, MaLPRun)
-
-
-def _train_inpainters(options: argparse.Namespace) -> None:
-    from training.inpainters import InpainterRun
-
-    _train(options, InpainterRun)
-
-
-def _train_stgan(options: argparse.Namespace) -> None:
-    from training.stgan import STGANRun
-
-    _train(options, STGANRun)
 
 
 def _write_generator(folder: Path, recipe: str, run: AdversarialRun, model: keras.Model) -> None:
     """Writes a preset of an inpainter or an editor, which the training itself measures."""
     from training.presets import write_preset
 
-    write_preset(run, model, folder, recipe, lambda card: {"measured": run.measure(folder, model)})
+    write_preset(run, model, folder, recipe, lambda _: {"measured": run.measure(folder, model)})
 
 
 def _write_preset(options: argparse.Namespace) -> None:
     from forensics_keras.presets import load_model_file
     from training.configs import read_config
     from training.experiments import IRLExperiment, MaLPExperiment
-    from training.irl import IRLRun
-    from training.malp import MaLPRun
     from training.presets import measured_by_evaluation, write_preset
 
     config = read_config(options.config, (IRLExperiment, MaLPExperiment))
     name = options.stage or config.last
     experiment = config.stage(name)
-    kind = IRLRun if isinstance(experiment, IRLExperiment) else MaLPRun
-    run = kind(experiment=experiment, out=options.training)
+    run = run_class(experiment.command)(experiment=experiment, out=options.training)
     model = load_model_file(options.training / ("best.keras" if options.best else "last.keras"))
     measure = partial(measured_by_evaluation, paths=options.metrics)
     write_preset(run, model, options.out, config.recipe(name), measure)
@@ -346,7 +326,12 @@ def _make_key(calibrate: Calibrate, options: argparse.Namespace) -> None:
         experiment = read_stage(options.config, kind=MaLPExperiment)
     else:
         experiment = read_recipe(read_card(options.preset)["recipe"], MaLPExperiment)
-    training = KeyTraining.of_folders(experiment, options.data, options.steps, calibrate)
+    training = KeyTraining(
+        experiment=experiment,
+        data=tuple(options.data),
+        steps=options.steps,
+        calibrate=calibrate,
+    )
     card = make_key(options.file, options.preset, training.fine_tune, options.overwrite)
     minutes = (time.monotonic() - start) / 60
     print(

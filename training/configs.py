@@ -114,7 +114,7 @@ def config_of_stage(name: str) -> Config | None:
 
 def _new_command(name: str) -> str:
     config = config_of_stage(name)
-    if config is None:
+    if config is None or config.path.stem == name:
         return "no such config file; see configs/"
     command = config.stage(name).command
     return f"is a stage now: python train.py {command} --config {config.path.stem} --stage {name}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,13 @@ from typing import ClassVar
 
 import keras
 
+from forensics_keras.callbacks import (
+    BestCheckpoint,
+    EpochBackup,
+    save_model_atomically,
+    tensorboard,
+    trim_csv_log,
+)
 from forensics_keras.presets import load_model_file
 from training import loop
 from training.experiments import Experiment
@@ -151,6 +159,9 @@ class TrainingRun(ABC):
     def train(self) -> keras.Model:
         """Trains from where an earlier run stopped; what is finished is only loaded.
 
+        Each complete epoch outlives a killed process. Writes `experiment.json`, `log.csv`,
+        `tensorboard/`, `backup/`, `last.keras` and, with a monitor, `best.keras`.
+
         Returns:
             The trained model.
 
@@ -163,21 +174,41 @@ class TrainingRun(ABC):
             return load_model_file(self.out / "last.keras")
         keras.utils.set_random_seed(self.seed)
         _ = self.inputs  # before time is spent on the model
+        backup = EpochBackup(self.out / "backup")
+        epochs_done, checkpoint = backup.latest() or (0, None)
         with self.scope(), loop.precision(self.precision):
-            epochs_done, model = loop.resume(self.out, self.new_model)
+            model = keras.models.load_model(checkpoint) if checkpoint else self.new_model()
         # After all inputs were read: a mistyped one leaves no folder that would refuse the right.
         write_record(self.out / "experiment.json", self.record())
-        loop.fit(
-            model,
+        log = self.out / "log.csv"
+        rows = trim_csv_log(log, epochs_done)
+        model.fit(
             self.batches(model, epochs_done * self.experiment.steps_per_epoch),
-            self.experiment,
-            self.out,
-            epochs_done,
-            self.callbacks(),
-            self.monitor,
+            initial_epoch=epochs_done,
+            epochs=self.experiment.epochs,
+            steps_per_epoch=self.experiment.steps_per_epoch,
+            shuffle=False,  # samples come in their own random order
+            callbacks=[
+                keras.callbacks.TerminateOnNaN(),
+                *self.callbacks(),
+                keras.callbacks.CSVLogger(log, append=True),
+                *tensorboard(self.out / "tensorboard"),
+                *self._best_checkpoint(rows),
+                backup,  # last: an epoch counts as done when everything else of it is written
+            ],
             **self.fit_options(),
         )
+        if model.stop_training:
+            raise ValueError(f"the loss became infinite or not a number; see {log}")
+        save_model_atomically(model, self.out / "last.keras")
         return model
+
+    def _best_checkpoint(self, rows: Sequence[Mapping[str, str]]) -> list[BestCheckpoint]:
+        """Keeps the best epoch of all, those in the rows of the log included."""
+        if self.monitor is None:
+            return []
+        reached = max((float(row[self.monitor]) for row in rows), default=-math.inf)
+        return [BestCheckpoint(self.out / "best.keras", self.monitor, reached)]
 
 
 def record_folders(folders: Sequence[Path]) -> str | list[str]:

@@ -55,6 +55,7 @@ def test_a_training_in_two_parts_goes_on_from_the_first(config, trained, tmp_pat
     record = json.loads((tmp_path / "experiment.json").read_text())
     record["experiment"]["epochs"] = 2
     (tmp_path / "experiment.json").write_text(json.dumps(record))
+    (tmp_path / "last.keras").unlink()  # as after a stop
     assert train.main(command) == 0
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
     resumed = keras.models.load_model(tmp_path / "last.keras")
@@ -104,7 +105,7 @@ def test_the_preset_can_be_the_best_epoch(config, trained, tmp_path):
 
 def test_without_data_a_short_training_has_a_folder_of_its_name(monkeypatch):
     runs = []
-    monkeypatch.setattr(MaLPRun, "train", runs.append)
+    monkeypatch.setattr(MaLPRun, "train", lambda run: runs.append(run))
     assert train.main(["malp"]) == train.main(["malp", "--data", "photographs"]) == 0
     assert [run.out for run in runs] == [
         Path("runs/malp_samples"),
@@ -119,7 +120,7 @@ def test_without_data_a_short_training_has_a_folder_of_its_name(monkeypatch):
 
 def test_further_training_of_given_weights_is_that_of_the_last_stage(monkeypatch):
     runs = []
-    monkeypatch.setattr(MaLPRun, "train", runs.append)
+    monkeypatch.setattr(MaLPRun, "train", lambda run: runs.append(run))
     assert train.main(["malp", "--init", "malp_local", "--out", "runs/mine"]) == 0
     (run,) = runs
     assert run.experiment == read_stage("malp_local", "malp_local_harmless")

@@ -33,10 +33,6 @@ def config(tmp_path_factory):
     return write_config(folder, "malp", ("size=128", "size=64"), ("(128, 160)", "(64,)"), LOSSES)
 
 
-def templates(model):
-    return np.asarray(model.template_layer.templates)
-
-
 @pytest.mark.slow
 def test_a_key_is_made_that_verifies(tmp_path, preset, config, capsys):
     path = str(tmp_path / "mine.key")
@@ -52,7 +48,8 @@ def test_a_key_is_made_that_verifies(tmp_path, preset, config, capsys):
         for a, b in zip(old.localizer.weights, new.localizer.weights, strict=True)
     )
     # Training leaves the templates as they were drawn: of the preset's spectrum.
-    spectra = [np.abs(np.fft.fft2(templates(one))) for one in (old, new)]
+    templates = [np.asarray(model.template_layer.templates) for model in (old, new)]
+    spectra = [np.abs(np.fft.fft2(one)) for one in templates]
     np.testing.assert_allclose(spectra[1], spectra[0], rtol=0.02, atol=0.05)
     picture = str(bundled_photographs("test")[0])
     for action, out in (("protect", "copies"), ("verify", "verdicts")):
@@ -72,18 +69,19 @@ def test_a_seed_repeats_a_key_and_thresholds_are_of_photographs_kept_apart(
         asked.append((photographs, manipulations, seed))
         return Calibration(data="here")
 
-    training = KeyTraining.of_folders(read_stage(config), [], 1, calibrate, 3)
+    training = KeyTraining(experiment=read_stage(config), steps=1, calibrate=calibrate, seed=3)
     for name in ("one", "two"):
         make_key(tmp_path / name, preset, training.fine_tune, seed=4)
     one, two = (keys.load_key(tmp_path / name).get_weights() for name in ("one", "two"))
     for a, b in zip(one, two, strict=True):
         np.testing.assert_array_equal(a, b)
     assert keys.read_key_card(tmp_path / "one")["calibration"]["data"] == "here"
-    assert asked[0] == asked[1] == (training.held_out, ["splice", "erase"], 3)
+    photographs, held_out = training.photographs
+    assert asked[0] == asked[1] == (held_out, ["splice", "erase"], 3)
     bundled = set(bundled_photographs("train"))
-    assert {*training.held_out, *training.photographs} == bundled
-    assert not {*training.held_out} & {*training.photographs}
-    assert len(training.held_out) == min(len(bundled) // 5, 40)
+    assert {*held_out, *photographs} == bundled
+    assert not {*held_out} & {*photographs}
+    assert len(held_out) == min(len(bundled) // 5, 40)
 
 
 def test_it_says_what_it_lacks(tmp_path, preset, capsys):
