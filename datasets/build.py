@@ -1,18 +1,19 @@
 r"""Builds a data set of forged pictures and their masks from photographs.
 
-    python -m datasets.build --source PHOTOGRAPHS --split train --inpainter telea ns patch \
+    python -m datasets.build --data PHOTOGRAPHS --split train --inpainters telea ns patch \
         --count 5000 --out pairs/train
-    python -m datasets.build --source PLACES --layout places2_256 --selection places.json \
-        --split test --inpainter telea --count 1000 --out pairs/test
+    python -m datasets.build --data PLACES --layout places2_256 --selection places.json \
+        --split test --inpainters telea --count 1000 --out pairs/test
 
-`--inpainter none` makes untouched pictures, whose masks are empty.
+`--inpainters none` makes pristine pictures, whose masks are empty.
 
 `--out` receives `Tp/` (pictures) and `Gt/` (masks, 255 = inpainted), the layout of IMDL-BenCo's
 `ManiDataset`, or `.tfrecord` files; `manifest.jsonl` with a line for each pair; and `build.json`.
 Pair `k` follows from the settings and `k` alone, whatever the number of workers. A build that was
 stopped goes on when the same command is given again; a larger `--count` adds pairs.
 
-Exit code 0; 1 when the disk is full or something cannot be written; 2 for bad options or data.
+Exit code 0; 1 when all pairs are built but photographs that cannot be read were skipped; 2 for bad
+options or data, or when something cannot be written.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -41,7 +42,7 @@ from datasets.inpainting import FAMILIES, INPAINTERS, UNTOUCHED, inpaint, member
 from datasets.masks import free_form_mask
 from datasets.photographs.selection import read_selection
 from datasets.photographs.sources import SOURCES, SPLITS, list_photographs, photographs_of
-from forensics_keras.command_line import at_least
+from forensics_keras.command_line import ExitCode, at_least, one_line, renamed, run_command
 from forensics_keras.files import replacing, write_atomically
 from forensics_keras.images import encode_png, read_image, read_mask
 
@@ -60,7 +61,7 @@ class Plan:
     """Everything that decides the pairs.
 
     Attributes:
-        folder: What the photographs' names are relative to.
+        folder: Folder that the photographs' names are relative to.
         photographs: Names in the order in which they are used, again and again.
         inpainters: Keys of `INPAINTERS` or `FAMILIES`, or `UNTOUCHED`, used in turn.
         masks: Files of holes to draw from; none for free-form masks.
@@ -88,8 +89,8 @@ def forge_pairs(plan: Plan, numbers: range) -> list[BuiltPair]:
     """Forges some pairs.
 
     Args:
-        plan: Of the data set.
-        numbers: Of the pairs, at most `BATCH`.
+        plan: Plan of the data set.
+        numbers: Numbers of the pairs, at most `BATCH`.
 
     Returns:
         The pairs, in order.
@@ -108,7 +109,7 @@ def forge_pairs(plan: Plan, numbers: range) -> list[BuiltPair]:
 
 
 def _draw(plan: Plan, number: int) -> BuiltPair:
-    """The untouched crop, the mask and the record of a pair."""
+    """Makes the pristine crop, the mask and the record of a pair."""
     rng = np.random.default_rng([plan.seed, number])
     name, photograph, unreadable = _first_readable(plan, number)
     window = random_window(photograph, plan.size, 1.0, rng)
@@ -132,7 +133,7 @@ def _draw(plan: Plan, number: int) -> BuiltPair:
 
 
 def _first_readable(plan: Plan, number: int) -> tuple[str, np.ndarray, list[str]]:
-    """The photograph of a pair, or the next one that can be read, and those that cannot."""
+    """Finds the photograph of a pair, or the next one that can be read, and those that cannot."""
     unreadable = []
     count = len(plan.photographs)
     # Where pictures and inpainters share a factor, later rounds meet other inpainters.
@@ -141,7 +142,7 @@ def _first_readable(plan: Plan, number: int) -> tuple[str, np.ndarray, list[str]
         try:
             return name, read_image(plan.folder / name), unreadable
         except (OSError, ValueError) as error:
-            unreadable.append(" ".join(str(error).split()))
+            unreadable.append(one_line(error))
     raise ValueError(f"{plan.folder}: none of {count} photographs can be read: {unreadable[0]}")
 
 
@@ -208,41 +209,160 @@ class Manifest:
         self.records += records
 
     def unreadable(self) -> list[str]:
-        """What is wrong with each photograph that was passed over, sorted."""
+        """Says what is wrong with each photograph that was passed over, sorted."""
         return sorted({what for record in self.records for what in record.get("unreadable", ())})
 
 
-def run(plan: Plan, out: Path, file_format: str, count: int, workers: int) -> list[str]:
-    """Builds the pairs that `out` does not have yet.
+@dataclass(frozen=True)
+class Build:
+    """What the command line says.
 
-    Args:
-        plan: Of the data set.
-        out: Folder of the data set.
-        file_format: A key of `UNITS`.
+    Attributes:
+        data: Folder of the photographs.
+        layout: Key of `SOURCES`, how the folder is organized.
+        selection: File of `datasets.photographs.selection` that lists the photographs; `None` for
+            all of the part.
+        split: Member of `SPLITS`, the part of the photographs to use.
+        inpainters: As in `Plan`.
+        masks: Folder of holes, or `FREE_FORM`.
         count: Pairs in all.
-        workers: Processes.
-
-    Returns:
-        One line for each photograph that cannot be read.
-
-    Raises:
-        ValueError: As `forge_pairs`.
-        OSError: As `forge_pairs`, or if something cannot be written.
+        size: As in `Plan`.
+        seed: As in `Plan`.
+        file_format: Key of `UNITS`.
+        workers: Number of processes.
+        out: Folder of the data set.
     """
-    unit = UNITS[file_format]
-    manifest = Manifest(out / "manifest.jsonl", unit, count)
-    done = len(manifest.records)
-    units = [range(start, min(start + unit, count)) for start in range(done, count, unit)]
-    with tqdm(total=count, initial=min(done, count), unit=" pairs", mininterval=1) as progress:
-        for records in _written(plan, out, file_format, units, min(workers, len(units))):
-            manifest.append(records)
-            progress.update(len(records))
-    return manifest.unreadable()
+
+    data: Path
+    layout: str
+    selection: Path | None
+    split: str
+    inpainters: tuple[str, ...]
+    masks: str
+    count: int
+    size: int
+    seed: int
+    file_format: str
+    workers: int
+    out: Path
+
+    def plan(self) -> Plan:
+        """Finds photographs and masks, and shuffles the photographs.
+
+        Raises:
+            OSError: If a file or folder is missing or cannot be read.
+            ValueError: If there are no photographs or masks, or the selection has others.
+        """
+        names = self._photographs()
+        order = np.random.default_rng(self.seed).permutation(len(names))
+        return Plan(
+            folder=self.data,
+            photographs=tuple(names[index] for index in order),
+            inpainters=self.inpainters,
+            masks=() if self.masks == FREE_FORM else tuple(list_photographs(self.masks)),
+            size=self.size,
+            seed=self.seed,
+        )
+
+    def _photographs(self) -> list[str]:
+        if not self.selection:
+            return photographs_of(self.layout, self.data, self.split)
+        selection = read_selection(self.selection, self.data)
+        names = selection.parts.get(self.split)
+        if selection.source != self.layout or not names:
+            raise ValueError(
+                f"{self.selection}: selects {', '.join(selection.parts)} of the layout "
+                f"{selection.source}, not {self.split} of {self.layout}"
+            )
+        return names
+
+    def settings(self, plan: Plan) -> dict:
+        """Describes the data set, as `build.json` keeps it."""
+        listed = "\n".join([*plan.photographs, *map(str, plan.masks)])
+        return {
+            "layout": self.layout,
+            "split": self.split,
+            "photographs": len(plan.photographs),
+            "listed_sha256": hashlib.sha256(listed.encode(errors="surrogateescape")).hexdigest(),
+            "masks": FREE_FORM if not plan.masks else len(plan.masks),
+            "inpainters": {
+                name: {one: weights_sha256(one) for one in FAMILIES.get(name, (name,))}
+                for name in plan.inpainters
+            },
+            "size": plan.size,
+            "seed": plan.seed,
+            "format": self.file_format,
+        }
+
+    def check_settings(self, settings: dict) -> None:
+        """Writes the settings into a new folder; refuses to go on with others, or to shrink.
+
+        Raises:
+            ValueError: If the folder has other files, another data set, or more pairs.
+            OSError: If something cannot be read or written.
+        """
+        path = self.out / "build.json"
+        if not path.exists():
+            if any(not entry.name.startswith(".") for entry in self.out.glob("*")):
+                raise ValueError(f"{self.out}: has other files; choose a new --out")
+            write_atomically(path, json.dumps(settings, indent=2).encode())
+            return
+        found = json.loads(path.read_bytes())
+        changed = [key for key in settings if found.get(key) != settings[key]]
+        if changed:
+            raise ValueError(
+                f"{path}: another data set is in this folder ({', '.join(changed)} differ); "
+                "repeat its command to go on with it, or choose another --out"
+            )
+        manifest = self.out / "manifest.jsonl"
+        if manifest.exists() and manifest.read_bytes().count(b"\n") > self.count:
+            raise ValueError(f"{manifest}: has more than {self.count} pairs already")
+
+    def run(self) -> ExitCode:
+        """Builds the pairs that the folder does not have yet.
+
+        Returns:
+            Whether photographs were skipped, each with a line on stderr, as they cannot be read.
+
+        Raises:
+            ValueError: As `plan`, `check_settings` and `forge_pairs`.
+            OSError: As these, or if something cannot be written.
+        """
+        plan = self.plan()
+        self.check_settings(self.settings(plan))
+        try:
+            unreadable = self._write(plan)
+        except (OSError, ValueError) as error:
+            raise OSError(
+                f"{one_line(error)}; what was built is readable, and the same command goes on "
+                "when the cause is mended"
+            ) from error
+        print(f"{self.count} pairs in {self.out}")
+        if not unreadable:
+            return ExitCode.DONE
+        print(*(f"skipped {what}" for what in unreadable), sep="\n", file=sys.stderr)
+        print(f"{len(unreadable)} photographs were skipped", file=sys.stderr)
+        return ExitCode.SOME_FAILED
+
+    def _write(self, plan: Plan) -> list[str]:
+        """Builds the missing pairs; says what is wrong with each photograph that was skipped."""
+        unit = UNITS[self.file_format]
+        manifest = Manifest(self.out / "manifest.jsonl", unit, self.count)
+        done = len(manifest.records)
+        units = [
+            range(start, min(start + unit, self.count)) for start in range(done, self.count, unit)
+        ]
+        work = partial(write_unit, plan, self.out, self.file_format)
+        start = min(done, self.count)
+        with tqdm(total=self.count, initial=start, unit=" pairs", mininterval=1) as progress:
+            for records in _in_order(work, units, min(self.workers, len(units))):
+                manifest.append(records)
+                progress.update(len(records))
+        return manifest.unreadable()
 
 
-def _written(plan, out, file_format, units, workers) -> Iterator[list[dict]]:
-    """The manifest lines of the units, in order, as they are written."""
-    work = partial(write_unit, plan, out, file_format)
+def _in_order(work, units, workers) -> Iterator[list[dict]]:
+    """Yields the manifest lines of the units, in order, as they are written."""
     if workers <= 1:
         yield from map(work, units)
         return
@@ -261,116 +381,50 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
-    options = _parse(arguments)
-    try:
-        plan = make_plan(options)
-        check_settings(options, plan)
-    except (OSError, ValueError) as error:
-        print("error: " + " ".join(str(error).split()), file=sys.stderr)
-        return 2
-    try:
-        unreadable = run(plan, options.out, options.format, options.count, options.workers)
-    except (OSError, ValueError) as error:
-        print(
-            f"error: {' '.join(str(error).split())}; what was built is readable, and the same "
-            "command goes on when the cause is mended",
-            file=sys.stderr,
-        )
-        return 1
-    for line in unreadable:
-        print(f"skipped {line}", file=sys.stderr)
-    if unreadable:
-        print(f"{len(unreadable)} photographs were skipped", file=sys.stderr)
-    print(f"{options.count} pairs in {options.out}")
-    return 0
+
+    def run(options: argparse.Namespace) -> ExitCode:
+        return Build(**{**vars(options), "inpainters": tuple(options.inpainters)}).run()
+
+    return run_command(_parser(), run, arguments)
 
 
-def make_plan(options: argparse.Namespace) -> Plan:
-    """Finds photographs and masks, and shuffles the photographs."""
-    if options.selection:
-        selection = read_selection(options.selection, options.source)
-        names = selection.parts.get(options.split)
-        if selection.source != options.layout or not names:
-            raise ValueError(
-                f"{options.selection}: selects {', '.join(selection.parts)} of the layout "
-                f"{selection.source}, not {options.split} of {options.layout}"
-            )
-    else:
-        names = photographs_of(options.layout, options.source, options.split)
-    order = np.random.default_rng(options.seed).permutation(len(names))
-    masks = [] if options.masks == FREE_FORM else list_photographs(options.masks)
-    return Plan(
-        folder=options.source,
-        photographs=tuple(names[index] for index in order),
-        inpainters=tuple(options.inpainter),
-        masks=tuple(masks),
-        size=options.size,
-        seed=options.seed,
-    )
-
-
-def check_settings(options: argparse.Namespace, plan: Plan) -> None:
-    """Writes the settings into a new folder; refuses to go on with others, or to shrink."""
-    listed = "\n".join([*plan.photographs, *map(str, plan.masks)])
-    settings = {
-        "layout": options.layout,
-        "split": options.split,
-        "photographs": len(plan.photographs),
-        "listed_sha256": hashlib.sha256(listed.encode(errors="surrogateescape")).hexdigest(),
-        "masks": FREE_FORM if not plan.masks else len(plan.masks),
-        "inpainters": {
-            name: {one: weights_sha256(one) for one in FAMILIES.get(name, (name,))}
-            for name in plan.inpainters
-        },
-        "size": plan.size,
-        "seed": plan.seed,
-        "format": options.format,
-    }
-    path = options.out / "build.json"
-    if not path.exists():
-        if any(not entry.name.startswith(".") for entry in options.out.glob("*")):
-            raise ValueError(f"{options.out}: has other files; choose a new --out")
-        write_atomically(path, json.dumps(settings, indent=2).encode())
-        return
-    found = json.loads(path.read_bytes())
-    changed = [key for key in settings if found.get(key) != settings[key]]
-    if changed:
-        raise ValueError(
-            f"{path}: another data set is in this folder ({', '.join(changed)} differ); repeat "
-            "its command to go on with it, or choose another --out"
-        )
-    manifest = options.out / "manifest.jsonl"
-    if manifest.exists() and manifest.read_bytes().count(b"\n") > options.count:
-        raise ValueError(f"{manifest}: has more than {options.count} pairs already")
-
-
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m datasets.build",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--source", type=Path, required=True, metavar="FOLDER", help="of the photographs")
+    add("--data", type=Path, required=True, metavar="FOLDER", help="folder of the photographs")
     add("--layout", choices=SOURCES, default="folder", help="how the folder is organized")
-    add("--selection", type=Path, metavar="FILE", help="manifest of datasets.photographs.selection")
+    add(
+        "--selection",
+        type=Path,
+        metavar="FILE",
+        help="file of datasets.photographs.selection that lists the photographs to use",
+    )
     add("--split", choices=SPLITS, required=True, help="part of the photographs to use")
     known = [*INPAINTERS, *FAMILIES, UNTOUCHED]
     add(
-        "--inpainter",
+        "--inpainters",
         choices=known,
         nargs="+",
         required=True,
         metavar="NAME",
-        help=f"used in turn; any of {', '.join(known)}",
+        help=f"inpainters that are used in turn; any of {', '.join(known)}",
     )
-    add("--masks", default=FREE_FORM, metavar="FOLDER", help="of holes, instead of free-form ones")
+    add(
+        "--masks",
+        default=FREE_FORM,
+        metavar="FOLDER",
+        help="folder of holes that are used instead of free-form ones",
+    )
     add("--count", type=at_least(1), required=True, help="pairs in all")
     add("--size", type=at_least(16), default=256, help="side of the pairs, pixels; 256 without it")
-    add("--seed", type=at_least(0), default=0)
-    add("--format", choices=UNITS, default="png")
+    add("--seed", type=at_least(0), default=0, help="seed of every draw; 0 without it")
+    add("--format", dest="file_format", choices=UNITS, default="png", help="png without it")
     add(
         "--workers",
         type=at_least(1),
@@ -380,7 +434,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add(
         "--out", type=Path, required=True, help="folder of the data set; goes on with what is there"
     )
-    return parser.parse_args(arguments)
+    renamed(parser, "--source", "--data")
+    renamed(parser, "--inpainter", "--inpainters")
+    return parser
 
 
 if __name__ == "__main__":

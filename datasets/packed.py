@@ -1,7 +1,7 @@
 r"""Packs a pair folder into arrays, which are mapped into memory instead of decoded.
 
     python -m datasets.packed --pairs pairs/train --out packed/train
-    python -m datasets.packed --pairs pairs/train --source PHOTOGRAPHS --untouched 0.3 \
+    python -m datasets.packed --pairs pairs/train --data PHOTOGRAPHS --untouched 0.3 \
         --out packed/train
     python train.py irl --data packed/train --val-data PHOTOGRAPHS --out runs/packed
 
@@ -10,7 +10,7 @@ that share of the whole are crops of `datasets.build` as they were before they w
 receives `images.npy`, uint8 (pairs, height, width, 3), `masks.npy`, uint8 (pairs, height, width) of
 0 and 1, and `packed.json`, which is written last.
 
-Exit code 0; 1 for bad pairs or when something cannot be written.
+Exit code 0; 2 for bad options or pairs, or when something cannot be written.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from tqdm import tqdm
 
 from datasets.forging import Window, crop
 from datasets.pairs import find_pairs, read_pair
+from forensics_keras.command_line import renamed, run_command
 from forensics_keras.files import replacing, write_atomically
 from forensics_keras.images import read_image
 
@@ -39,7 +41,7 @@ class PackedPairs(Sequence):
     """The pairs of a packed folder; they come from the disk when they are asked for.
 
     Args:
-        folder: That `pack` wrote.
+        folder: Folder that `pack` wrote.
 
     Raises:
         OSError: If a file is missing or cannot be read.
@@ -77,13 +79,13 @@ Reader = Callable[[], tuple[np.ndarray, np.ndarray]]
 """Reads one picture, uint8 (height, width, 3), and its mask, uint8 (height, width)."""
 
 
-def untouched_crops(built: Path, source: Path, share: float) -> list[Reader]:
+def untouched_crops(built: Path, data: Path, share: float) -> list[Reader]:
     """Finds crops of a built data set as they were before they were forged.
 
     Args:
         built: Output folder of `datasets.build`.
-        source: Folder of the photographs that it was built from.
-        share: Of these crops among all pictures, at most a half.
+        data: Folder of the photographs that it was built from.
+        share: Share of these crops among all pictures, at most a half.
 
     Returns:
         Readers of crops that are spread evenly over the data set.
@@ -101,7 +103,7 @@ def untouched_crops(built: Path, source: Path, share: float) -> list[Reader]:
 
     def read(record):
         window = Window(**record["window"])
-        image = crop(read_image(source / record["photograph"]), window, size)
+        image = crop(read_image(data / record["photograph"]), window, size)
         return image, np.zeros((size, size), np.uint8)
 
     return [partial(read, record) for record in spread]
@@ -142,30 +144,53 @@ def pack(readers: Sequence[Reader], out: Path) -> None:
     write_atomically(out / DESCRIPTION, json.dumps(described, indent=2).encode())
 
 
-def main(arguments: list[str] | None = None) -> int:
+@dataclass(frozen=True)
+class Packing:
+    """What the command line says.
+
+    Attributes:
+        pairs: Pair folder.
+        data: Folder of the photographs that the pairs were built from; for pristine crops alone.
+        untouched: Share of pristine crops among all pictures.
+        out: Folder of the arrays.
+    """
+
+    pairs: Path
+    data: Path | None
+    untouched: float
+    out: Path
+
+    def run(self) -> None:
+        """Packs the pairs and the pristine crops; raises what `pack` raises."""
+        readers: list[Reader] = [partial(read_pair, pair) for pair in find_pairs(self.pairs)]
+        if self.untouched:
+            readers += untouched_crops(self.pairs, self.data, self.untouched)
+        pack(readers, self.out)
+        print(f"{len(readers)} pairs in {self.out}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m datasets.packed",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--pairs", type=Path, required=True, help="a pair folder")
-    parser.add_argument("--untouched", type=float, default=0.0, help="share of untouched crops")
-    parser.add_argument("--source", type=Path, help="photographs that the pairs were built from")
+    parser.add_argument("--pairs", type=Path, required=True, help="pair folder")
+    parser.add_argument(
+        "--untouched", type=float, default=0.0, help="share of pristine crops, at most 0.5"
+    )
+    parser.add_argument("--data", type=Path, help="photographs that the pairs were built from")
     parser.add_argument("--out", type=Path, required=True, help="folder of the arrays")
-    options = parser.parse_args(arguments)
-    if options.untouched and not options.source:
-        parser.error("--untouched needs --source, the photographs that the pairs were built from")
-    try:
-        readers: list[Reader] = [partial(read_pair, pair) for pair in find_pairs(options.pairs)]
-        if options.untouched:
-            readers += untouched_crops(options.pairs, options.source, options.untouched)
-        pack(readers, options.out)
-    except (OSError, ValueError) as error:
-        print("error: " + " ".join(str(error).split()), file=sys.stderr)
-        return 1
-    print(f"{len(readers)} pairs in {options.out}")
-    return 0
+    renamed(parser, "--source", "--data")
+
+    def run(options: argparse.Namespace) -> None:
+        packing = Packing(**vars(options))
+        if packing.untouched and not packing.data:
+            parser.error("--untouched needs --data, the photographs that the pairs were built from")
+        packing.run()
+
+    return run_command(parser, run, arguments)
 
 
 if __name__ == "__main__":

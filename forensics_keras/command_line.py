@@ -71,7 +71,8 @@ def renamed(parser: argparse.ArgumentParser, old: str, new: str) -> None:
         def __call__(self, parser, *_):
             parser.error(f"{old} is called {new} now")
 
-    parser.add_argument(old, nargs="?", action=Renamed, help=argparse.SUPPRESS)
+    hidden = argparse.SUPPRESS
+    parser.add_argument(old, nargs="?", action=Renamed, default=hidden, help=hidden)
 
 
 def one_line(error: Exception) -> str:
@@ -85,7 +86,7 @@ def run_program(
     add_commands: Iterable[Callable[[argparse._SubParsersAction], None]],
     arguments: Sequence[str] | None = None,
 ) -> int:
-    """Runs one of several commands: the one place where their errors are reported.
+    """Runs one of several commands.
 
     Args:
         prog: How the program is called; `None` for the name of its file.
@@ -95,9 +96,7 @@ def run_program(
         arguments: Without the program's name; those of the process by default.
 
     Returns:
-        The command's exit code; `ExitCode.REFUSED`, after one line on stderr, for a `ValueError`
-        or an `OSError`; `ExitCode.INTERRUPTED` for Ctrl-C. Wrong usage raises SystemExit with
-        `ExitCode.REFUSED`.
+        As `run_command`.
     """
     parser = argparse.ArgumentParser(
         prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -105,11 +104,31 @@ def run_program(
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add_command in add_commands:
         add_command(commands)
+    return run_command(parser, lambda options: options.run(options), arguments)
+
+
+def run_command(
+    parser: argparse.ArgumentParser,
+    run: Callable[[argparse.Namespace], int | None],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Parses and runs a command: the one place where errors are reported.
+
+    Args:
+        parser: The parser of its options.
+        run: Function from the parsed options to an exit code, or to `None` when all is done.
+        arguments: Without the program's name; those of the process by default.
+
+    Returns:
+        The command's exit code; `ExitCode.REFUSED`, after one line on stderr, for a `ValueError`
+        or an `OSError`; `ExitCode.INTERRUPTED` for Ctrl-C. Wrong usage raises SystemExit with
+        `ExitCode.REFUSED`.
+    """
     options = parser.parse_args(arguments)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="PIL")  # errors say what matters
-            return options.run(options) or ExitCode.DONE
+            return run(options) or ExitCode.DONE
     except (OSError, ValueError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return ExitCode.REFUSED

@@ -17,6 +17,7 @@ import train
 from datasets import build
 from datasets.forging import ForgingRecipe
 from evaluation.tables.specs import Row
+from forensics_keras.command_line import ExitCode
 from forensics_keras.images import read_bytes
 from forensics_keras.localizer import Localizer, ModelLocalizer
 from forensics_keras.presets import load_model_file
@@ -143,14 +144,15 @@ class Trainings:
             count = round(self.budget.pairs * min(recipe.inpainters.get(name, 1.0), 1.0))
             print(f"Pairs of {name}:", flush=True)
             options = {
-                "--source": self.corpus,
+                "--data": self.corpus,
                 "--split": "train",
-                "--inpainter": name,
+                "--inpainters": name,
                 "--count": max(count, 1),
                 "--seed": self.seed,
                 "--out": self.pairs / name,
             }
-            if build.main([str(part) for option in options.items() for part in option]):
+            done = build.main([str(part) for option in options.items() for part in option])
+            if done not in (ExitCode.DONE, ExitCode.SOME_FAILED):  # some photographs may be bad
                 raise ValueError(f"{self.pairs / name}: could not be built")
 
     def load(self, row: Row, shipped: bool) -> tuple[Localizer, dict]:

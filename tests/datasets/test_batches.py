@@ -36,7 +36,7 @@ class Numbers:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     out = tmp_path_factory.mktemp("built") / "pairs"
-    options = ["--source", str(SAMPLES), "--split", "train", "--inpainter", "telea", "ns"]
+    options = ["--data", str(SAMPLES), "--split", "train", "--inpainters", "telea", "ns"]
     options += ["--count", "6", "--size", "48", "--workers", "1", "--out", str(out)]
     assert build.main(options) == 0
     return out
@@ -95,7 +95,7 @@ def test_an_error_in_a_sample_reaches_the_reader():
 
 def test_packed_pairs_are_the_pairs_and_untouched_crops(built, tmp_path):
     arguments = ["--pairs", str(built), "--out", str(tmp_path / "packed")]
-    assert packed.main([*arguments, "--source", str(SAMPLES), "--untouched", "0.25"]) == 0
+    assert packed.main([*arguments, "--data", str(SAMPLES), "--untouched", "0.25"]) == 0
     assert packed.is_packed_folder(tmp_path / "packed") and not packed.is_packed_folder(built)
     pairs = packed.PackedPairs(tmp_path / "packed")
     assert len(pairs) == 8 and isinstance(pairs.images, np.memmap)
@@ -125,13 +125,15 @@ def test_pairs_that_cannot_be_packed_give_one_line_and_no_data_set(tmp_path, cap
         write_png(tmp_path / "image" / f"{name}.png", np.zeros((side, side, 3), np.uint8))
         (tmp_path / "mask").mkdir(exist_ok=True)
     arguments = ["--pairs", str(tmp_path), "--out", str(tmp_path / "packed")]
-    assert packed.main(arguments) == 1
+    assert packed.main(arguments) == 2
     assert "picture 1 has 24x24 pixels, the first 20x20" in capsys.readouterr().err
     assert not list((tmp_path / "packed").iterdir())
-    assert packed.main([*arguments, "--source", str(tmp_path), "--untouched", "0.9"]) == 1
+    assert packed.main([*arguments, "--data", str(tmp_path), "--untouched", "0.9"]) == 2
     assert "--untouched 0.9" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        packed.main([*arguments, "--untouched", "0.3"])
+    for more, message in ((["--untouched", "0.3"], "needs --data"), (["--source"], "called --data")):
+        with pytest.raises(SystemExit, match="2"):
+            packed.main([*arguments, *more])
+        assert message in capsys.readouterr().err
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
