@@ -34,7 +34,7 @@ class EndlessBatches(keras.utils.PyDataset):
 
     @property
     def num_batches(self) -> None:
-        """`None`: the batches do not end."""
+        """Is `None`: the batches do not end."""
         return None
 
     def __getitem__(self, index: int) -> tuple:
@@ -58,7 +58,7 @@ class SampleBatches(EndlessBatches):
     on exactly where another training stopped.
 
     Args:
-        training_set: Where samples come from.
+        training_set: Source of the samples.
         batch_size: Samples per batch.
         first_sample: Number of the first sample, a multiple of the batch size.
         workers: Threads; by default one for each core.

@@ -82,7 +82,7 @@ _FORMS = ", ".join(["clean", *(kind.form for kind in _KINDS.values())])
 
 
 def parse(spec: str) -> tuple[str, float | None]:
-    """Read a degradation spec.
+    """Reads a degradation spec.
 
     Args:
         spec: For example `"clean"`, `"jpeg:90"` or `"resize:0.75"`; the module docstring lists all.
@@ -110,7 +110,7 @@ def parse(spec: str) -> tuple[str, float | None]:
 
 
 def degrade(image: np.ndarray, spec: str, seed: int = 0) -> np.ndarray:
-    """Degrade a picture.
+    """Degrades a picture.
 
     Args:
         image: RGB picture, uint8, shape (H, W, 3).
@@ -139,7 +139,7 @@ def degrade(image: np.ndarray, spec: str, seed: int = 0) -> np.ndarray:
 
 
 def random_degradation(rng: np.random.Generator, ranges: Mapping[str, Sequence[float]]) -> str:
-    """Draw the spec of a degradation, for training augmentation.
+    """Draws the spec of a degradation, for training augmentation.
 
     Args:
         rng: Generator to draw from; the same state gives the same spec.

@@ -90,7 +90,7 @@ class FaceCrops:
     """Random square crops of faces with their labels: a training set with random access.
 
     Args:
-        faces: As `labelled_faces` lists them.
+        faces: Faces as `labelled_faces` lists them.
         size: Side of the crops, in pixels.
         min_scale: The side of a crop is this share of the photograph's short side, up to all of
             it, before it is resized.
@@ -132,7 +132,7 @@ def face_crop(
         photograph: RGB picture, uint8, shape (H, W, 3).
         size: Side of the result, in pixels.
         scale: Side of the square as a share of the short side, over 0, at most 1.
-        offsets: Where the square lies, vertically and horizontally, from 0 (upper or left) to 1.
+        offsets: Place of the square, vertically and horizontally, from 0 (upper or left) to 1.
 
     Returns:
         uint8 (size, size, 3).

@@ -19,8 +19,8 @@ class Forgery(NamedTuple):
 
     Attributes:
         image: The forgery, degraded; uint8 (size, size, 3), RGB.
-        mask: uint8 (size, size), 1 = inpainted; all 0 for an untouched picture.
-        original: The untouched crop before inpainting and degradation; uint8 (size, size, 3).
+        mask: uint8 (size, size), 1 = inpainted; all 0 for a pristine picture.
+        original: The pristine crop before inpainting and degradation; uint8 (size, size, 3).
     """
 
     image: np.ndarray
@@ -37,10 +37,10 @@ class ForgingRecipe:
         mask_size: Side at which masks are drawn, at least `size`; a window of the mask is used,
             so that small crops train for the strokes of larger pictures.
         inpainters: Names of inpainters or families, and their weights in the mixture.
-        untouched: Share of crops left untouched, 0 to 1.
+        untouched: Share of pristine crops, 0 to 1.
         degradations: Kinds, weights and ranges for `random_degradation`.
         min_scale: Photographs are shrunk by a random factor from `min_scale` to 1 before
-            cropping, so that the sharpness of untouched pixels varies.
+            cropping, so that the sharpness of pristine pixels varies.
     """
 
     size: int = 128
@@ -82,8 +82,8 @@ def forge(
         photograph: RGB picture, uint8, shape (H, W, 3).
         size: Side of the square crop, in pixels.
         seed: Non-negative integer.
-        inpainter: A key of `datasets.inpainting.INPAINTERS` or of its `FAMILIES`, or `None` for an
-            untouched picture.
+        inpainter: A key of `datasets.inpainting.INPAINTERS` or of its `FAMILIES`, or `None` for a
+            pristine picture.
         degradation: Spec for `datasets.degradations.degrade`.
 
     Returns:
@@ -105,8 +105,8 @@ def forge_for_training(
 
     Args:
         photograph: RGB picture, uint8, shape (H, W, 3).
-        recipe: What to draw.
-        rng: The source of all choices; the same state gives the same crop.
+        recipe: Recipe of what is drawn.
+        rng: Generator of all choices; the same state gives the same crop.
 
     Returns:
         The `Forgery`, flipped and turned at random.
@@ -150,7 +150,7 @@ def random_window(
         size: Side that the crop will have, in pixels.
         min_scale: The crop will be shrunk by a factor of `min_scale` to 1, as far as the
             photograph allows.
-        rng: The source of all choices.
+        rng: Generator of all choices.
 
     Returns:
         The `Window`; its side is at least `size`.
@@ -166,7 +166,7 @@ def crop(photograph: np.ndarray, window: Window, size: int) -> np.ndarray:
 
     Args:
         photograph: RGB picture, uint8, shape (H, W, 3).
-        window: What to cut, as `random_window` draws it.
+        window: Square to cut, as `random_window` draws it.
         size: Side of the result, in pixels; a larger window is shrunk.
 
     Returns:
@@ -194,7 +194,7 @@ def mask_window(mask: np.ndarray, size: int, rng: np.random.Generator) -> np.nda
     Args:
         mask: uint8 (H, W), 1 = hole.
         size: Side of the window, in pixels, at most that of the mask.
-        rng: The source of all choices.
+        rng: Generator of all choices.
 
     Returns:
         A new uint8 array (size, size).

@@ -113,7 +113,7 @@ def pack(readers: Sequence[Reader], out: Path) -> None:
     """Writes pairs of one size as arrays.
 
     Args:
-        readers: At least one; the mask of an untouched picture is 0.
+        readers: At least one; the mask of a pristine picture is 0.
         out: Folder that receives the files.
 
     Raises:

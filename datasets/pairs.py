@@ -5,7 +5,7 @@ A pair folder has one folder of pictures and one of masks, in one of three layou
     image/ + mask/        inpainted/ + mask/        Tp/ + Gt/
 
 A picture and its mask have the same path in the two, up to the ending: `image/a/7.jpg` belongs to
-`mask/a/7.png`. A picture without a mask, or with an empty one, is untouched.
+`mask/a/7.png`. A picture without a mask, or with an empty one, is pristine.
 """
 
 import os
@@ -30,7 +30,7 @@ class Pair:
 
     Attributes:
         image: File of the picture.
-        mask: File of the mask; `None` for an untouched picture.
+        mask: File of the mask; `None` for a pristine picture.
         name: Path of the picture within its folder, with "/" and without the ending.
     """
 
@@ -40,7 +40,7 @@ class Pair:
 
 
 def is_pair_folder(folder: str | os.PathLike) -> bool:
-    """Tell whether a folder has the two folders of one of the `LAYOUTS`.
+    """Tells whether a folder has the two folders of one of the `LAYOUTS`.
 
     Args:
         folder: The folder.
@@ -56,7 +56,7 @@ def _layouts_of(folder: Path) -> list[tuple[str, str]]:
 
 
 def find_pairs(folder: str | os.PathLike) -> list[Pair]:
-    """Find the pictures of a pair folder and their masks, without reading them.
+    """Finds the pictures of a pair folder and their masks, without reading them.
 
     Args:
         folder: The folder that the layout's two folders are in. These may have sub-folders.
@@ -94,7 +94,7 @@ def find_pairs(folder: str | os.PathLike) -> list[Pair]:
 
 
 def files_by_name(folder: Path, files: Iterable[Path]) -> dict[str, Path]:
-    """Name files by their path within a folder, with "/" and without the ending.
+    """Names files by their path within a folder, with "/" and without the ending.
 
     Args:
         folder: The folder.
@@ -118,7 +118,7 @@ def files_by_name(folder: Path, files: Iterable[Path]) -> dict[str, Path]:
 
 
 def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
-    """Read the picture and the mask of a pair.
+    """Reads the picture and the mask of a pair.
 
     Args:
         pair: The pair.

@@ -48,10 +48,10 @@ class ProtectedBatches(EndlessBatches):
     before it is trained on.
 
     Args:
-        photographs: Paths of untouched photographs, at least one.
-        recipe: How pictures are made.
+        photographs: Paths of pristine photographs, at least one.
+        recipe: Recipe of the pictures.
         registry: Manipulations by name.
-        protect: Protects pictures with the templates as they are.
+        protect: Function that protects pictures with the templates as they are.
         batch_size: Photographs per batch.
         seed: Non-negative integer; decides everything but the templates.
         first_batch: Number of the first batch.
@@ -100,7 +100,7 @@ class ProtectedBatches(EndlessBatches):
         return random_turn(crop(photograph, window, side), rng)
 
     def _manipulate(self, protected, rng):
-        """Manipulated pictures, and masks (zero where a manipulation does not tell them)."""
+        """Gives manipulated pictures and masks (0 where a manipulation does not tell them)."""
         names = list(self.recipe.manipulations)
         shares = np.array(list(self.recipe.manipulations.values()))
         drawn = rng.choice(len(names), self.batch_size, p=shares / shares.sum())

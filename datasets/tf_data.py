@@ -9,14 +9,14 @@ from datasets.training_sets import TrainingSet
 def training_dataset(
     training_set: TrainingSet, batch_size: int, first_sample: int = 0, deterministic: bool = True
 ) -> tf.data.Dataset:
-    """Endless batches of a training set, forged in parallel and prefetched.
+    """Makes endless batches of a training set, forged in parallel and prefetched.
 
     Every sample is made from its number alone, so that a pipeline started at `first_sample`
     goes on exactly where another one stopped. Under `tf.distribute` Keras splits each batch
     among the replicas.
 
     Args:
-        training_set: Where samples come from.
+        training_set: Source of the samples.
         batch_size: Pictures per batch, over all replicas together.
         first_sample: Number of the first sample.
         deterministic: Whether batches come in order; `False` is faster where samples take

@@ -11,14 +11,14 @@ from forensics_keras.files import replacing
 from forensics_keras.images import encode_png
 
 FEATURES = {name: tf.io.FixedLenFeature([], tf.string) for name in ("image", "mask", "record")}
-"""Of each example: the picture and the mask (255 = inpainted) as PNG, the manifest line as JSON."""
+"""An example has the picture and the mask (255 = inpainted) as PNG, the manifest line as JSON."""
 
 
 def write_tfrecord(path: Path, pairs: Sequence) -> None:
-    """Write pairs as one file, complete or not at all.
+    """Writes pairs as one file, complete or not at all.
 
     Args:
-        path: Of the file.
+        path: File to write.
         pairs: Each with `image`, uint8 (H, W, 3), `mask`, uint8 (H, W) of 0 and 1, and `record`.
 
     Raises:
@@ -47,10 +47,10 @@ def _example(pair) -> tf.train.Example:
 
 
 def read_tfrecords(folder: str | os.PathLike) -> tf.data.Dataset:
-    """Read a folder of files that `write_tfrecord` wrote, in order.
+    """Reads a folder of files that `write_tfrecord` wrote, in order.
 
     Args:
-        folder: Of the files.
+        folder: Folder of the files.
 
     Returns:
         Dataset of (picture, mask, record): uint8 (H, W, 3), uint8 (H, W, 1) of 0 and 1, and the

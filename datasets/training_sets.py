@@ -57,7 +57,16 @@ class Cache:
 
 
 def choose(index: int, count: int, seed: int) -> tuple[int, np.random.Generator]:
-    """Item for a sample (each item once in every pass, in a new order) and the sample's choices."""
+    """Chooses the item of a sample: each once in every pass, in a new order.
+
+    Args:
+        index: Number of the sample.
+        count: Number of items.
+        seed: Non-negative integer.
+
+    Returns:
+        Number of the item, and the generator of the sample's other choices.
+    """
     one_pass, position = divmod(index, count)
     order = np.random.default_rng([seed, 0, one_pass]).permutation(count)
     return int(order[position]), np.random.default_rng([seed, 1, index])
@@ -67,8 +76,8 @@ class ForgedPhotographs:
     """Photographs forged on the fly.
 
     Args:
-        photographs: Paths of untouched photographs, at least one.
-        recipe: How they are forged.
+        photographs: Paths of pristine photographs, at least one.
+        recipe: Recipe that they are forged by.
         seed: Non-negative integer; decides every sample.
     """
 
@@ -88,13 +97,13 @@ class ForgedPhotographs:
 
 
 class CropsWithHoles:
-    """Untouched crops and the holes that an inpainter shall learn to fill.
+    """Pristine crops and the holes that an inpainter shall learn to fill.
 
     Args:
-        photographs: Paths of untouched photographs, at least one.
+        photographs: Paths of pristine photographs, at least one.
         size: Side of the square crops, in pixels.
         mask_size: Side at which masks are drawn, at least `size`; a window of them is used.
-        min_scale: As in `ForgingRecipe`.
+        min_scale: Smallest random factor of shrinking, as in `ForgingRecipe`.
         seed: Non-negative integer; decides every sample.
     """
 
@@ -127,12 +136,12 @@ class CroppedPairs:
     """Pairs of a folder, cropped, flipped and degraded at random.
 
     Args:
-        pairs: Pictures and their masks, at least one; pictures without a mask are untouched.
+        pairs: Pictures and their masks, at least one; pictures without a mask are pristine.
             Or numbers of pairs, if `read` takes those.
         recipe: `size` and `degradations` are used.
         seed: Non-negative integer; decides every sample.
         read: Reads one of `pairs` as `read_pair` does.
-        cache_bytes: Of decoded pairs that are kept in memory.
+        cache_bytes: Most bytes of decoded pairs that are kept in memory.
     """
 
     def __init__(
@@ -179,7 +188,7 @@ class Mixture:
 
 
 def _crop_and_flip(image, mask, size, rng) -> tuple[np.ndarray, np.ndarray]:
-    """The same window of both; the part of a window beyond a small picture is a reflection."""
+    """Cuts the same window out of both; small pictures are continued by reflection."""
     height, width = mask.shape
     missing = (0, max(size - height, 0)), (0, max(size - width, 0))
     image = np.pad(image, (*missing, (0, 0)), mode="symmetric")

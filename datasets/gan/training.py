@@ -43,8 +43,8 @@ class InpainterTraining(keras.Model):
         """Returns the weighted loss terms, scalars by name.
 
         Args:
-            inputs: As in the call.
-            outputs: What `call` returned for them.
+            inputs: Inputs of the call.
+            outputs: Outputs of the call.
             training: Whether this is a training step.
         """
 
@@ -68,7 +68,7 @@ def frozen(model, inputs):
 
     Args:
         model: Built `keras.Model`.
-        inputs: What it takes.
+        inputs: Its inputs.
 
     Returns:
         Its outputs in inference mode.
@@ -80,10 +80,18 @@ def frozen(model, inputs):
 
 
 def hinge_critic_loss(real, fake):
-    """Hinge loss of a critic; scores of untouched and of completed pictures, any shape."""
+    """Gives the hinge loss of a critic.
+
+    Args:
+        real: Scores of pristine pictures, any shape.
+        fake: Scores of generated pictures, any shape.
+
+    Returns:
+        Scalar, at least 0.
+    """
     return ops.mean(ops.relu(1.0 - real)) + ops.mean(ops.relu(1.0 + fake))
 
 
 def composite(filled, image, mask):
-    """The filled pixels inside the mask (1 = hole) and the untouched picture outside."""
+    """Puts the filled pixels inside the mask (1 = hole) and the pristine picture outside."""
     return filled * mask + image * (1.0 - mask)

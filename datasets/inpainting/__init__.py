@@ -2,8 +2,13 @@
 
 `INPAINTERS` maps names to such functions; a new one joins by an entry there, a network by its
 preset in `weights/`. `FAMILIES` names groups of them, of which each forgery draws a member. The
-composite (the inpainter's pixels inside the mask, the untouched picture outside) is made by
+composite (the inpainter's pixels inside the mask, the pristine picture outside) is made by
 `inpaint` alone.
+
+* `classical`, `exemplar`, `upsampling`: inpainters without a network.
+* `gc`, `ca`, `ec`, `resynthesis`: networks and their trainings; `two_stage`: the generator that the
+  first two share; `feature_network`: content and style losses; `layers/`: parts of these networks.
+* `learned`: networks with shipped weights, as inpainters.
 """
 
 from collections.abc import Callable
@@ -65,7 +70,7 @@ def member(name: str, seed: int) -> str:
 
 
 def weights_sha256(name: str) -> str | None:
-    """Hash of the weights of an inpainter that is a network, hexadecimal; `None` for others."""
+    """Gives the hash of a network's weights, hexadecimal; `None` for other inpainters."""
     return getattr(INPAINTERS.get(name), "sha256", None)
 
 

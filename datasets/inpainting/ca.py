@@ -6,7 +6,7 @@ Yu et al., "Generative Image Inpainting with Contextual Attention", CVPR 2018, a
 import keras
 from keras import ops
 
-from datasets.gan.input_gradient import input_gradient
+from datasets.gan.gradient_penalty import gradient_penalty, mixed
 from datasets.gan.training import InpainterTraining, composite, frozen
 from datasets.inpainting.two_stage import two_stage_generator
 
@@ -88,7 +88,7 @@ def _critic(x, width, factors, name):
 
 @keras.saving.register_keras_serializable(package="datasets.inpainting")
 class CATraining(InpainterTraining):
-    """Training of CA: spatially discounted L1 on both stages and two WGAN-GP critics (section 3).
+    """Trains CA: spatially discounted L1 on both stages and two WGAN-GP critics (section 3).
 
     Terms: `l1_coarse` (weight 1.2), `l1_completed`, `adversarial` (both critics), `critic` and
     `penalty` (weight 10). The paper: Adam, rate 1e-4, betas 0.5 and 0.9.
@@ -108,7 +108,8 @@ class CATraining(InpainterTraining):
     ```python
     training = CATraining(ca_generator(16), ca_critic(32))
     rates = {"critic": 4.0}
-    training.compile(forensics_keras.optimizers.AdamByPart(1e-4, factors=rates, beta_1=0.5, beta_2=0.9))
+    optimizer = forensics_keras.optimizers.AdamByPart(1e-4, rates, beta_1=0.5, beta_2=0.9)
+    training.compile(optimizer)
     training.fit(pictures_and_masks)
     ```
     """
@@ -144,23 +145,17 @@ class CATraining(InpainterTraining):
         return {**super().get_config(), **config}
 
     def _penalty(self, image, filled, mask):
-        """How far both critics' slopes are from 1 (WGAN-GP), inside the hole (equation 3)."""
-        shares = keras.random.uniform((ops.shape(image)[0], 1, 1, 1), seed=self.seed_generator)
-        mixed = image + shares * (filled - image)
-        total = 0.0
-        for name in _CRITICS:
-            gradient = input_gradient(
-                lambda x, name=name: self.critic({"image": x, "mask": mask}, training=True)[name],
-                mixed,
-            )
-            # The root has no derivative at 0, where a picture without a hole would be.
-            squares = ops.sum(ops.square(gradient * mask), axis=(1, 2, 3))
-            total += ops.mean(ops.square(ops.sqrt(squares + 1e-12) - 1.0))
-        return total
+        """Gives the penalty of both critics (WGAN-GP), inside the hole (equation 3)."""
+        pictures = mixed(image, filled, self.seed_generator)
+        critics = (
+            lambda x, name=name: self.critic({"image": x, "mask": mask}, training=True)[name]
+            for name in _CRITICS
+        )
+        return sum(gradient_penalty(critic, pictures, mask) for critic in critics)
 
 
 def _l1(picture, image, mask, weights):
-    """Mean error in the hole, discounted by `weights`, plus that of the known pixels."""
+    """Gives the mean error in the hole, discounted by `weights`, plus that of the known pixels."""
     error = ops.mean(ops.abs(picture - image), axis=-1, keepdims=True)
     known = 1.0 - mask
     hole_error = ops.sum(error * weights) / ops.maximum(ops.sum(mask), 1.0)
@@ -168,7 +163,7 @@ def _l1(picture, image, mask, weights):
 
 
 def discount(mask, gamma=0.9, steps=24):
-    """Weights of hole pixels that fall with their distance from the known ones (section 3.3).
+    """Makes weights of hole pixels that fall with their distance from the known ones (section 3.3).
 
     Deep in a hole many fills are right, and the L1 of one of them should count less. The distance
     is the number of 3x3 erosions that a pixel survives, which for the paper's rectangles is its

@@ -8,10 +8,10 @@ _RADIUS = 3
 
 
 def telea(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Fast marching inpainting (Telea, 2004); arguments as `datasets.inpainting.Inpainter`."""
+    """Fills by fast marching (Telea, 2004); arguments as `datasets.inpainting.Inpainter`."""
     return cv2.inpaint(image, mask, _RADIUS, cv2.INPAINT_TELEA)
 
 
 def navier_stokes(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Navier-Stokes inpainting (Bertalmio et al., 2001); arguments as `Inpainter`."""
+    """Fills by the Navier-Stokes equations (Bertalmio et al., 2001); arguments as `Inpainter`."""
     return cv2.inpaint(image, mask, _RADIUS, cv2.INPAINT_NS)

@@ -38,9 +38,7 @@ def ec_generator(width=64, smooth_start=False):
     Args:
         width: Filters of the first convolutions; the deeper ones have twice and four times as
             many. The paper's is 64, 21.5 M parameters; 32 gives 5.4 M.
-        smooth_start: Whether the hole is first filled smoothly (`SmoothFill`), and the network
-            predicts the difference to that, inside the hole alone. The paper's network starts
-            from a blank hole and makes the whole picture, which takes far longer to learn.
+        smooth_start: Whether the hole is first filled smoothly, as for `ca_generator`.
 
     Returns:
         Functional `keras.Model` from `{"image": (N, H, W, 3) in [-1, 1], "mask": (N, H, W, 1),
@@ -65,7 +63,7 @@ def ec_edge_generator(width=64):
     """Builds the edge generator, with spectral normalization.
 
     Args:
-        width: As for `ec_generator`.
+        width: Filters of the first convolutions, as for `ec_generator`.
 
     Returns:
         Functional `keras.Model` from the inputs of `ec_generator` to `{"predicted": (N, H, W, 1),
@@ -91,8 +89,8 @@ def ec_picture_generator(width=64, smooth_start=False):
     photographs have white pixels of their own.
 
     Args:
-        width: As for `ec_generator`.
-        smooth_start: As for `ec_generator`.
+        width: Filters of the first convolutions, as for `ec_generator`.
+        smooth_start: Whether the hole is first filled smoothly, as for `ec_generator`.
 
     Returns:
         Functional `keras.Model` from the inputs of `ec_generator` and `"edges"`, (N, H, W, 1) in
@@ -123,7 +121,7 @@ def _picture_and_hole():
 def _encode_decode(
     inputs, channels, activation, width, spectral, prefix, last_kernel="glorot_uniform"
 ):
-    """Two halvings, residual blocks of dilation 2, two doublings; the output has the input's size.
+    """Adds two halvings, residual blocks of dilation 2, and two doublings; keeps the size.
 
     Convolutions have no bias where instance normalization would take it away again.
     """
@@ -157,7 +155,7 @@ class _Maker:
         self.prefix = prefix
 
     def conv(self, x, filters, kernel_size, name, dilation=1, activation="relu"):
-        """Reflection, convolution and normalization."""
+        """Adds reflection, convolution and normalization."""
         name = f"{self.prefix}_{name}"
         reach = dilation * (kernel_size // 2)
         x = ReflectionPadding2D(reach, name=f"{name}_pad")(x)
@@ -186,12 +184,12 @@ def ec_critic(channels=3, width=64):
     """Builds the critic, a PatchGAN: each score sees 70x70 pixels.
 
     Args:
-        channels: Of its inputs: 3 for pictures, 2 for gray pictures with their edges.
+        channels: Channels of its inputs: 3 for pictures, 2 for gray pictures with their edges.
         width: Filters of the first convolution; the next have two, four and eight times as many.
 
     Returns:
         Functional `keras.Model` from (N, H, W, channels) to a list of the five convolutions'
-        outputs; the last are the scores (N, ~H/8, ~W/8, 1), logits, larger = untouched.
+        outputs; the last are the scores (N, ~H/8, ~W/8, 1), logits, larger = pristine.
     """
     x = inputs = keras.Input((None, None, channels))
     maps = []
@@ -216,7 +214,7 @@ class ECEdgeTraining(InpainterTraining):
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
-        inputs: As for `InpainterTraining`.
+        inputs: Pictures and masks, as for `InpainterTraining`.
 
     Returns:
         The edge generator's outputs.
@@ -272,7 +270,7 @@ class ECPictureTraining(InpainterTraining):
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
-        inputs: As for `InpainterTraining`.
+        inputs: Pictures and masks, as for `InpainterTraining`.
 
     Returns:
         `{"completed", "edges"}` as `ec_generator`.
@@ -324,7 +322,7 @@ class ECPictureTraining(InpainterTraining):
 
 
 def _critic_maps_and_loss(critic, real, fake, training):
-    """The critic's maps of the untouched inputs, and its loss (non-saturating cross-entropy)."""
+    """Gives the critic's maps of pristine inputs, and its loss (non-saturating cross-entropy)."""
     count = ops.shape(real)[0]
     maps = critic(ops.concatenate([real, ops.stop_gradient(fake)]), training=training)
     scores = maps[-1]
@@ -333,7 +331,7 @@ def _critic_maps_and_loss(critic, real, fake, training):
 
 
 def _l1_loss(completed, image, mask):
-    """Mean absolute error in the hole plus that outside it, of pictures 0 to 1.
+    """Gives the mean absolute error in the hole plus that outside it, of pictures 0 to 1.
 
     The paper's program divides the sum over the whole picture by the hole's area, which makes the
     pixels that are replaced afterwards count several times as much as the others.
@@ -345,7 +343,7 @@ def _l1_loss(completed, image, mask):
 
 
 def _in_hole(features, mask):
-    """Feature maps with nothing but the hole."""
+    """Gives feature maps with nothing but the hole."""
     masked = []
     for level, each in enumerate(features):
         if level:

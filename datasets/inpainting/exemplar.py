@@ -62,7 +62,7 @@ def patch_copy(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _pyramid(image, mask) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Pictures and masks of halved sizes; a pixel that a hole touches belongs to the hole."""
+    """Makes pictures and masks of halved sizes; a pixel that a hole touches belongs to the hole."""
     pictures, holes = [image], [mask]
     while min(holes[-1].shape) >= 2 * _COARSEST:
         size = holes[-1].shape[1] // 2, holes[-1].shape[0] // 2
@@ -76,7 +76,7 @@ def _pyramid(image, mask) -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 
 def _sources(hole) -> np.ndarray:
-    """Bool (H, W): pixels whose whole patch is known and inside the picture."""
+    """Finds the pixels whose whole patch is known and inside the picture; bool (H, W)."""
     side = 2 * _RADIUS + 1
     blocked = cv2.dilate(hole, np.ones((side, side), np.uint8)).astype(bool)
     blocked[:_RADIUS] = blocked[-_RADIUS:] = True
@@ -85,7 +85,7 @@ def _sources(hole) -> np.ndarray:
 
 
 def _nearest(picture, targets, sources) -> np.ndarray:
-    """The field of best correspondences, found by comparing all patches."""
+    """Finds the field of best correspondences by comparing all patches."""
     places = np.argwhere(sources)
     flat = _patches(picture).reshape(*sources.shape, -1).astype(np.float32)
     known = flat[places[:, 0], places[:, 1]]
@@ -156,7 +156,7 @@ def _search(picture, targets, field, sources, rng) -> None:
 
 
 def _patches(picture) -> np.ndarray:
-    """View (H, W, side, side, 3) of the patch around each pixel, continued by reflection."""
+    """Views the patch around each pixel, continued by reflection; (H, W, side, side, 3)."""
     padded = np.pad(picture, [(_RADIUS, _RADIUS)] * 2 + [(0, 0)], mode="symmetric")
     side = 2 * _RADIUS + 1
     windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(0, 1))
@@ -169,7 +169,7 @@ def _distance(patches, wanted, places) -> np.ndarray:
 
 
 def _voted(picture, hole, field) -> np.ndarray:
-    """Each hole pixel becomes the weighted mean of what the patches around it want there."""
+    """Makes each hole pixel the weighted mean of what the patches around it want there."""
     targets = np.argwhere(hole)
     depth = cv2.distanceTransform(hole, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     weights = _FADING ** -depth[hole == 1]

@@ -56,11 +56,11 @@ def _orthogonal(rng, fan_in, width):
 
 
 def content_loss(features, targets):
-    """Mean absolute difference of feature maps (EdgeConnect's perceptual term).
+    """Gives the mean absolute difference of feature maps (EdgeConnect's perceptual term).
 
     Args:
         features: Feature maps of completed pictures, from `feature_network`.
-        targets: Those of untouched pictures.
+        targets: Feature maps of pristine pictures.
 
     Returns:
         Scalar, at least 0.
@@ -69,11 +69,11 @@ def content_loss(features, targets):
 
 
 def style_loss(features, targets):
-    """Mean absolute difference of the Gram matrices of feature maps (EdgeConnect's style term).
+    """Gives the mean absolute difference of Gram matrices (EdgeConnect's style term).
 
     Args:
         features: Feature maps of completed pictures, from `feature_network`.
-        targets: Those of untouched pictures.
+        targets: Feature maps of pristine pictures.
 
     Returns:
         Scalar, at least 0.
@@ -84,7 +84,7 @@ def style_loss(features, targets):
 
 
 def _gram(features):
-    """Correlations of channels, means over positions; shape (batch, channels, channels)."""
+    """Gives the correlations of channels, means over positions; (batch, channels, channels)."""
     batch, height, width, channels = ops.shape(features)
     flat = ops.reshape(features, (batch, height * width, channels))
     return ops.matmul(ops.transpose(flat, (0, 2, 1)), flat) / ops.cast(

@@ -19,9 +19,7 @@ def gc_generator(width: int = 48, smooth_start: bool = False) -> keras.Model:
 
     Args:
         width: Positive multiple of 4, filters of the first gated convolution; the paper's is 48.
-        smooth_start: Whether the hole is first filled smoothly (`SmoothFill`), and the network
-            predicts the difference to that, inside the hole alone. The paper's network starts
-            from a blank hole and makes the whole picture, which takes far longer to learn.
+        smooth_start: Whether the hole is first filled smoothly, as for `ca_generator`.
 
     Returns:
         A functional `keras.Model`, as `two_stage_generator` describes it.
@@ -66,7 +64,7 @@ def gc_critic(width: int = 64) -> keras.Model:
 
 @keras.saving.register_keras_serializable(package="datasets.inpainting")
 class GCTraining(InpainterTraining):
-    """Training of GC: L1 on both stages and hinge loss of the critic (section 3.4).
+    """Trains GC: L1 on both stages and hinge loss of the critic (section 3.4).
 
     Terms: `l1_coarse`, `l1_completed` (both of weight 1), `adversarial` and `critic`. The paper:
     Adam, rate 1e-4, betas 0.5 and 0.999, batches of 16.

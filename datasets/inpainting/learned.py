@@ -50,7 +50,7 @@ class LearnedInpainter:
 
     @property
     def sha256(self) -> str:
-        """Hash of the weights, hexadecimal."""
+        """Gives the hash of the weights, hexadecimal."""
         return WEIGHTS.card(self.preset)["sha256"]
 
 

@@ -1,4 +1,4 @@
-"""Re-synthesizers: small autoencoders whose fill is their reconstruction of the untouched pixels.
+"""Re-synthesizers: small autoencoders whose fill is their reconstruction of the pristine pixels.
 
 Inside the mask the content stays and only the network's own traces differ: those of its
 upsampling, its normalization, its stride and its loss. A family of deliberately different make
@@ -11,6 +11,7 @@ from keras import ops
 from datasets.gan.layers import SpectralConv2D
 from datasets.gan.training import InpainterTraining, frozen, hinge_critic_loss
 from datasets.inpainting.feature_network import content_loss, feature_network, style_loss
+from datasets.inpainting.layers import BilinearDoubling
 from forensics_keras.layers import CropLike, DepthToSpace, PadToMultiple
 
 UPSAMPLINGS = ("nearest", "bilinear", "transposed", "pixel_shuffle")
@@ -23,12 +24,12 @@ def autoencoder(stride, upsampling, norm, activation="relu", kernel_size=3, widt
     """Builds one re-synthesizer.
 
     Args:
-        stride: 2, 4 or 8, of the latent map.
+        stride: Stride of the latent map; 2, 4 or 8.
         upsampling: One of `UPSAMPLINGS`, used for every doubling in the decoder.
         norm: One of `NORMS`, in the residual blocks; past them a normalized network would lose
             the brightness and the contrast that it must reproduce.
         activation: Name of the activation.
-        kernel_size: Of the decoder's convolutions; 2, 3 or 4.
+        kernel_size: Side of the decoder's kernels; 2, 3 or 4.
         width: Channels at full size, doubled at every halving.
 
     Returns:
@@ -80,13 +81,13 @@ class _Maker:
         self.kernel_size = kernel_size
 
     def block(self, x, channels, kernel_size, name, strides=1):
-        """Convolution and activation."""
+        """Adds a convolution and its activation."""
         return keras.layers.Conv2D(
             channels, kernel_size, strides, "same", activation=self.activation, name=name
         )(x)
 
     def normalized(self, x, name):
-        """The map after the norm."""
+        """Adds the norm."""
         if self.norm == "batch":
             # Short trainings need statistics that follow quickly.
             return keras.layers.BatchNormalization(momentum=0.9, name=name)(x)
@@ -95,7 +96,7 @@ class _Maker:
         return x
 
     def doubled(self, x, channels, name):
-        """A map of twice the height and width."""
+        """Doubles height and width."""
         if self.upsampling == "transposed":
             return keras.layers.Conv2DTranspose(
                 channels, self.kernel_size, 2, "same", activation=self.activation, name=name
@@ -103,7 +104,10 @@ class _Maker:
         if self.upsampling == "pixel_shuffle":
             x = self.block(x, 4 * channels, self.kernel_size, name)
             return DepthToSpace(2, name=f"{name}_shuffle")(x)
-        up = keras.layers.UpSampling2D(2, interpolation=self.upsampling, name=f"{name}_up")
+        if self.upsampling == "bilinear":
+            up = BilinearDoubling(name=f"{name}_up")
+        else:
+            up = keras.layers.UpSampling2D(name=f"{name}_up")
         return self.block(up(x), channels, self.kernel_size, name)
 
 
@@ -114,7 +118,7 @@ def patch_critic(width=32):
         width: Channels of the first convolution, doubled in each further one.
 
     Returns:
-        `keras.Model` from pictures (N, H, W, 3) to scores (N, ~H/8, ~W/8, 1), larger = untouched.
+        `keras.Model` from pictures (N, H, W, 3) to scores (N, ~H/8, ~W/8, 1), larger = pristine.
     """
     x = inputs = keras.Input((None, None, 3))
     for level in range(3):
@@ -136,7 +140,7 @@ class ResynthesisTraining(InpainterTraining):
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
-        inputs: As for `InpainterTraining`; the mask is not used.
+        inputs: Pictures and masks, as for `InpainterTraining`; the mask is not used.
     """
 
     def __init__(self, generator, critic=None, adversarial=0.0, perceptual=0.0, **kwargs):

@@ -38,7 +38,7 @@ def two_stage_generator(
         conv: Class of the convolutions, `keras.layers.Conv2D` or `GatedConv2D`.
         width: Positive multiple of 4, filters of the first layer; all others are multiples of it.
         end: Function that brings a stage's last convolution to [-1, 1].
-        fuse: As for `ContextualAttention`.
+        fuse: Whether scores of the attention are fused, as for `ContextualAttention`.
         smooth_start: Whether the hole starts from a smooth fill (`SmoothFill`), and each stage
             predicts its difference to the fill before it, inside the hole alone; the papers'
             networks start from a blank hole and make the whole picture.
@@ -117,7 +117,7 @@ class _Layers:
         return x
 
     def decoder(self, x, name):
-        """Two upsamplings by repetition, then the picture, not yet brought to [-1, 1]."""
+        """Adds two upsamplings by repetition, then the picture, not yet brought to [-1, 1]."""
         for index, filters in enumerate(((2, 2), (1, 0.5)), start=1):
             x = keras.layers.UpSampling2D(name=f"{name}_up{index}")(x)
             x = self.chain(x, [(f, 3, 1, 1) for f in filters], f"{name}_up{index}")

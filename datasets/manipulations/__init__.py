@@ -2,7 +2,12 @@
 
 `MANIPULATIONS` maps names to those that need no files of the user's; `HARMLESS` to mild changes
 that a detector must not call manipulation. What other programs or networks do to pictures joins
-by the functions of `datasets.manipulations.foreign`.
+by the functions of `foreign`.
+
+* `base`: what every manipulation is; `regions`, `compositing`: where and how pictures are changed.
+* `local`, `drawn`: edits as people make them; `inpainted`: inpainting.
+* `stgan`: attributes of faces, edited by a network; `layers/`: its parts.
+* `harmless`: what happens to every published picture.
 """
 
 from datasets.inpainting import INPAINTERS

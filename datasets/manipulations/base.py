@@ -39,8 +39,8 @@ class Manipulation(ABC):
         family: One of `FAMILIES`.
 
     Attributes:
-        name: As given.
-        family: As given.
+        name: Short name, as given.
+        family: Family, as given.
 
     Raises:
         ValueError: If the family is unknown.

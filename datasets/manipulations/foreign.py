@@ -31,7 +31,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 class FromCallable(Manipulation):
-    """A manipulation by a function; see `from_callable`."""
+    """Manipulates by a function; see `from_callable`."""
 
     def __init__(self, name: str, function: Callable, family: str):
         super().__init__(name, family)
@@ -142,10 +142,10 @@ def from_saved_model(
     TensorFlow runs it, whatever backend Keras has.
 
     Args:
-        folder: Of the SavedModel; its pictures are (N, H, W, 3).
+        folder: Folder of the SavedModel; its pictures are (N, H, W, 3).
         name: Short name; the folder's by default.
-        value_range: As in `from_keras`.
-        size: As in `from_keras`.
+        value_range: Numbers of black and white, as in `from_keras`.
+        size: Side of the squares that the network takes, as in `from_keras`.
         output: Name of the picture among several outputs.
         signature: Name of the signature to call.
 
@@ -191,8 +191,8 @@ def from_onnx(
     Args:
         path: The `.onnx` file; its first output is the picture.
         name: Short name; the file's by default.
-        value_range: As in `from_keras`.
-        size: As in `from_keras`.
+        value_range: Numbers of black and white, as in `from_keras`.
+        size: Side of the squares that the network takes, as in `from_keras`.
         channels_first: Whether pictures are (1, 3, H, W), as PyTorch exports them, or (1, H, W, 3).
 
     Returns:
@@ -344,7 +344,7 @@ def from_pairs(
     a picture in `protected/` by its pixels, and gives what became of it; seeds change nothing.
 
     Args:
-        folder: With these folders, which may have sub-folders.
+        folder: Folder of these folders, which may have sub-folders.
         name: Short name; the folder's by default.
         family: One of `datasets.manipulations.FAMILIES`.
 

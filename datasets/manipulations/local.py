@@ -39,7 +39,7 @@ def splice(image: np.ndarray, donor: np.ndarray, seed: int) -> Manipulated:
 
     Args:
         image: RGB picture, uint8 (H, W, 3).
-        donor: Where the part comes from; RGB, uint8, of any size. It may be protected itself.
+        donor: Picture that the part comes from; RGB, uint8, of any size, maybe protected itself.
         seed: Non-negative integer.
 
     Returns:

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from datasets.gan.input_gradient import input_gradient
+from datasets.gan.gradient_penalty import gradient_penalty, mixed
 from datasets.gan.layers import SpectralConv2D
 from datasets.gan.training import InpainterTraining, frozen, hinge_critic_loss
 from datasets.manipulations.base import Manipulated, Manipulation
@@ -126,7 +126,7 @@ def stgan_critic(
 
     Returns:
         A functional `keras.Model` from pictures (batch, size, size, 3) in [-1, 1] to
-        `{"score": (batch, 1), larger = untouched, "attributes": logits (batch, attributes)}`.
+        `{"score": (batch, 1), larger = pristine, "attributes": logits (batch, attributes)}`.
 
     Raises:
         ValueError: If `size` is no positive multiple of 32.
@@ -155,18 +155,18 @@ def stgan_critic(
 
 @keras.saving.register_keras_serializable(package="datasets.manipulations")
 class STGANTraining(InpainterTraining):
-    """Training of STGAN (section 3.3, equations 9 to 14).
+    """Trains STGAN (section 3.3, equations 9 to 14).
 
     Each picture is reconstructed, with a difference of zero, and edited: one of its attributes,
     drawn at random, is flipped. (The paper's targets are the labels of another picture, which for
     one attribute would leave half the pictures as they are.)
 
     Terms: `reconstruction` (L1, of weight 100), `attributes` (of the edited picture, of weight 10)
-    and `adversarial` for the generator; `critic`, `critic_attributes` (of the untouched picture,
+    and `adversarial` for the generator; `critic`, `critic_attributes` (of the pristine picture,
     of weight 1) and, for WGAN-GP, `penalty` (of weight 10) for the critic. The metric
     `edits_recognized` is the share of flips that the critic's attribute head sees as wanted.
 
-    The term `change`, the L1 between edited and untouched picture, is not the paper's (of weight
+    The term `change`, the L1 between edited and pristine picture, is not the paper's (of weight
     0): it keeps edits in few places where short training would tint the whole picture.
 
     The paper: Adam, rate 2e-4, betas 0.5 and 0.999, batches of 32, WGAN-GP with five critic steps
@@ -178,7 +178,7 @@ class STGANTraining(InpainterTraining):
         generator: From `stgan_generator`.
         critic: From `stgan_critic`, spectral for the hinge loss alone.
         loss: "wgan_gp" or "hinge", the adversarial loss.
-        reconstruction_weight, attributes_weight, adversarial_weight, change_weight: Of the
+        reconstruction_weight, attributes_weight, adversarial_weight, change_weight: Weights of the
             generator's terms.
         seed: Non-negative integer, for the flips and the mixtures that the penalty is taken at.
         **kwargs: Arguments of `keras.Model`.
@@ -260,24 +260,17 @@ class STGANTraining(InpainterTraining):
         }
         if self.arguments["loss"] == "hinge":
             return {**terms, "critic": hinge_critic_loss(real, fake)}
+        pictures = mixed(image, constant, self.seed_generator)
+        penalty = gradient_penalty(lambda x: self.critic(x, training=True)["score"], pictures)
         return {
             **terms,
             "critic": ops.mean(fake) - ops.mean(real),
-            "penalty": _PENALTY_WEIGHT * self._penalty(image, constant),
+            "penalty": _PENALTY_WEIGHT * penalty,
         }
 
     def _count_recognized(self, logits, target, flipped):
         right = ops.cast((logits > 0) == (target > 0.5), flipped.dtype)
         self.trackers["edits_recognized"].update_state(ops.sum(right * flipped, axis=-1))
-
-    def _penalty(self, image, edited):
-        """How far the critic's slopes are from 1, between untouched and edited pictures."""
-        shares = keras.random.uniform((ops.shape(image)[0], 1, 1, 1), seed=self.seed_generator)
-        mixed = image + shares * (edited - image)
-        gradient = input_gradient(lambda x: self.critic(x, training=True)["score"], mixed)
-        # The root has no derivative at 0.
-        norms = ops.sqrt(ops.sum(ops.square(gradient), axis=(1, 2, 3)) + 1e-12)
-        return ops.mean(ops.square(norms - 1.0))
 
     def get_config(self):
         return {**super().get_config(), **self.arguments}
@@ -334,7 +327,7 @@ class STGANManipulation(Manipulation):
         preset: Name in `WEIGHTS`, or a preset's folder.
         attribute: Index of the attribute, in the order of the card's `attributes`.
         direction: 1 adds the attribute, -1 takes it away; `None` draws one of both by the seed.
-        name: As in `Manipulation`; the preset's without it.
+        name: Short name; the preset's without it.
 
     Example:
     ```python
@@ -372,7 +365,7 @@ class STGANManipulation(Manipulation):
 
     @property
     def sha256(self) -> str:
-        """Hash of the weights, hexadecimal."""
+        """Gives the hash of the weights, hexadecimal."""
         return WEIGHTS.card(self.preset)["sha256"]
 
 

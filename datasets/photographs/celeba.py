@@ -34,10 +34,10 @@ _ATTRIBUTE_LINE = LineForm(
 
 
 def celeba(folder: Path, split: str) -> list[str]:
-    """List the photographs of an official part.
+    """Lists the photographs of an official part.
 
     Args:
-        folder: What has `img_align_celeba/` and `list_eval_partition.txt`.
+        folder: Folder that has `img_align_celeba/` and `list_eval_partition.txt`.
         split: "train", "val" or "test".
 
     Returns:
@@ -58,7 +58,7 @@ class Attributes:
     """What CelebA says about its faces.
 
     Attributes:
-        names: Of the 40 attributes, as "Blond_Hair".
+        names: Names of the 40 attributes, such as "Blond_Hair".
         rows: Row of `values` of each photograph, by its path as `celeba` gives it.
         values: int8 (photographs, 40), 1 where the face has the attribute and -1 elsewhere.
     """
@@ -68,11 +68,11 @@ class Attributes:
     values: np.ndarray
 
     def of(self, photographs: Sequence[str], names: Sequence[str]) -> np.ndarray:
-        """Look up some attributes of some photographs.
+        """Looks up some attributes of some photographs.
 
         Args:
             photographs: Paths as `celeba` gives them.
-            names: Of the attributes.
+            names: Names of attributes.
 
         Returns:
             int8 (photographs, names), -1 or 1.
@@ -91,10 +91,10 @@ class Attributes:
 
 
 def read_attributes(folder: str | os.PathLike) -> Attributes:
-    """Read the attributes of all photographs, of every part.
+    """Reads the attributes of all photographs, of every part.
 
     Args:
-        folder: What has `list_attr_celeba.txt`.
+        folder: Folder that has `list_attr_celeba.txt`.
 
     Returns:
         The attributes; the pictures need not be there.

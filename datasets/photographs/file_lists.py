@@ -25,7 +25,7 @@ def hash_percent(name: str) -> int:
 
 
 def is_picture(name: str) -> bool:
-    """Tell by its name whether a file is a picture, and not hidden (see `find_pictures`)."""
+    """Tells by its name whether a file is a picture, and not hidden (see `find_pictures`)."""
     return name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith(".")
 
 
@@ -45,13 +45,13 @@ class LineForm:
 def read_file_list(
     path: Path, form: LineForm, origin: str, skip: int = 0
 ) -> Iterator[tuple[str, ...]]:
-    """Read a data set's official list, line by line: such lists have up to 8 million.
+    """Reads a data set's official list, line by line: such lists have up to 8 million.
 
     Args:
-        path: Of the list.
-        form: Of its lines.
-        origin: Who publishes the list, for error messages.
-        skip: Lines at the top that have another form.
+        path: File of the list.
+        form: Form of its lines.
+        origin: Publisher of the list, for error messages.
+        skip: Number of lines at the top that have another form.
 
     Yields:
         The groups of the pattern, for each line.
@@ -79,16 +79,16 @@ def read_file_list(
 
 
 def check_pictures(folder: Path, names: Sequence[str], listed_in: Path, origin: str) -> None:
-    """Check that a folder has all pictures of a list, and no others.
+    """Checks that a folder has all pictures of a list, and no others.
 
     Others are a mistake as well: they show that the list is cut short or belongs to another
     edition of the data set. The pictures are not opened.
 
     Args:
-        folder: What the names are relative to.
+        folder: Folder that the names are relative to.
         names: Paths with "/", in any order.
-        listed_in: The list, for error messages.
-        origin: Who publishes list and pictures, for error messages.
+        listed_in: File of the list, for error messages.
+        origin: Publisher of list and pictures, for error messages.
 
     Raises:
         OSError: If the folder or a picture is missing.
@@ -115,10 +115,10 @@ def check_pictures(folder: Path, names: Sequence[str], listed_in: Path, origin: 
 
 
 def find_missing(folder: Path, names: Iterable[str]) -> list[str]:
-    """Find out which files are not there, by listing each folder once and opening nothing.
+    """Finds out which files are not there, by listing each folder once and opening nothing.
 
     Args:
-        folder: What the names are relative to.
+        folder: Folder that the names are relative to.
         names: Paths with "/", in any order.
 
     Returns:

@@ -15,9 +15,9 @@ pixels by category, and lists without numbers:
     places365_standard/val/airfield/Places365_val_00000435.jpg  val.txt
 
 Parts: train is the official training part. The official validation part is halved, by
-`datasets.photographs.file_lists.hash_percent` of the file name (below 50: val, else: test), so that every
-layout has the same halves; the official test part is not used. Only the part that is asked for
-has to be there. A smaller data set of the same form is read as well, as long as the lists name
+`datasets.photographs.file_lists.hash_percent` of the file name (below 50: val, else: test), so that
+every layout has the same halves; the official test part is not used. Only the part that is asked
+for has to be there. A smaller data set of the same form is read as well, as long as the lists name
 exactly the pictures of the folders.
 """
 
@@ -40,10 +40,10 @@ _EASY_LINE = LineForm(
 
 
 def places2(folder: Path, split: str, size: str) -> list[str]:
-    """List the photographs of a part of the official tree; see the module's description.
+    """Lists the photographs of a part of the official tree; see the module's description.
 
     Args:
-        folder: What has the lists and the folders of pictures.
+        folder: Folder that has the lists and the folders of pictures.
         split: "train", "val" or "test".
         size: "256" or "large".
 
@@ -61,10 +61,10 @@ def places2(folder: Path, split: str, size: str) -> list[str]:
 
 
 def places365_standard(folder: Path, split: str) -> list[str]:
-    """List the photographs of a part of the easy tree; see the module's description.
+    """Lists the photographs of a part of the easy tree; see the module's description.
 
     Args:
-        folder: What has `train/` and `train.txt`, or `val/` and `val.txt`.
+        folder: Folder that has `train/` and `train.txt`, or `val/` and `val.txt`.
         split: "train", "val" or "test".
 
     Returns:

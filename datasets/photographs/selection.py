@@ -34,7 +34,7 @@ class Selection:
 
     Attributes:
         source: A key of `datasets.photographs.sources.SOURCES`.
-        seed: What the draw was made with.
+        seed: Seed of the draw.
         parts: Sorted paths with "/" of each part, relative to the source's folder.
     """
 
@@ -49,15 +49,15 @@ def select(
     counts: Mapping[str, int] = PAPER_COUNTS,
     seed: int = 0,
 ) -> Selection:
-    """Draw photographs from the parts of a source, without replacement.
+    """Draws photographs from the parts of a source, without replacement.
 
     What is drawn from a part depends on its photographs, its count and the seed alone, and a
     larger count adds photographs to those of a smaller one.
 
     Args:
         source: A key of `datasets.photographs.sources.SOURCES`.
-        folder: Where the source's files are.
-        counts: How many of each part, by members of `datasets.photographs.sources.SPLITS`; at least 1.
+        folder: Folder of the source's files.
+        counts: Number of photographs of each part, at least 1, by members of `SPLITS`.
         seed: Non-negative integer.
 
     Returns:
@@ -81,11 +81,11 @@ def select(
 
 
 def write_selection(path: str | os.PathLike, selection: Selection) -> None:
-    """Write a selection's manifest, complete or not at all; the same selection, the same bytes.
+    """Writes a selection's manifest, complete or not at all; the same selection, the same bytes.
 
     Args:
-        path: Of the JSON file; replaced if it exists.
-        selection: What to write.
+        path: File of the manifest, JSON; replaced if it exists.
+        selection: Selection to write.
 
     Raises:
         OSError: If the file cannot be written.
@@ -94,11 +94,11 @@ def write_selection(path: str | os.PathLike, selection: Selection) -> None:
 
 
 def read_selection(path: str | os.PathLike, folder: str | os.PathLike) -> Selection:
-    """Read a manifest and check that its photographs exist, without opening them.
+    """Reads a manifest and check that its photographs exist, without opening them.
 
     Args:
-        path: Of the file.
-        folder: Where the source's files are; only those of the selection have to be there.
+        path: File of the manifest.
+        folder: Folder of the source's files; only those of the selection have to be there.
 
     Returns:
         The selection.

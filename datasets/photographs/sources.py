@@ -1,4 +1,4 @@
-"""Where untouched photographs come from: a folder, a published data set, the bundled samples.
+"""Where pristine photographs come from: a folder, a published data set, the bundled samples.
 
 `SOURCES` maps names to functions that list the photographs of a part; a new source joins by an
 entry there. `photographs_of` is how the rest of the repository asks, and it alone.
@@ -21,10 +21,10 @@ _SAMPLES = Path(__file__).parent.parent / "samples"
 
 
 def list_photographs(folder: str | os.PathLike) -> list[Path]:
-    """List the photographs in a folder and its sub-folders, of which there must be some.
+    """Lists the photographs in a folder and its sub-folders, of which there must be some.
 
     Args:
-        folder: The folder.
+        folder: Folder to search.
 
     Returns:
         Paths that begin with `folder`, sorted by their parts, so the same on every machine.
@@ -41,13 +41,13 @@ def list_photographs(folder: str | os.PathLike) -> list[Path]:
 
 
 def find_pictures(folder: str | os.PathLike) -> list[Path]:
-    """List the pictures in a folder and its sub-folders, which may be none.
+    """Lists the pictures in a folder and its sub-folders, which may be none.
 
     Files whose names begin with a dot are left out: they belong to file managers and to
     interrupted copies. Linked sub-folders are not entered.
 
     Args:
-        folder: The folder.
+        folder: Folder to search.
 
     Returns:
         As `list_photographs`.
@@ -75,7 +75,7 @@ def _raise_unreadable(error: OSError) -> None:
 
 
 def bundled_photographs(split: str) -> list[Path]:
-    """List the Creative Commons photographs that come with the repository.
+    """Lists the Creative Commons photographs that come with the repository.
 
     Args:
         split: `"train"` or `"test"`; no photograph is in both, and the latter are never trained on.
@@ -92,7 +92,7 @@ def bundled_photographs(split: str) -> list[Path]:
 
 
 def plain_folder(folder: Path, split: str) -> list[str]:
-    """List the photographs of a part of any folder.
+    """Lists the photographs of a part of any folder.
 
     If it has at least two of the sub-folders train, val and test, these are the parts, and
     pictures elsewhere in it belong to none. Otherwise a photograph's part follows from
@@ -101,7 +101,7 @@ def plain_folder(folder: Path, split: str) -> list[str]:
     has that part alone, so that nobody tests on what another run trains on.
 
     Args:
-        folder: Of pictures, with or without sub-folders.
+        folder: Folder of pictures, with or without sub-folders.
         split: A member of `SPLITS`.
 
     Returns:
@@ -152,11 +152,11 @@ SOURCES: dict[str, Source] = {
 
 
 def photographs_of(source: str, folder: str | os.PathLike, split: str) -> list[str]:
-    """List the photographs of a part of a source.
+    """Lists the photographs of a part of a source.
 
     Args:
         source: A key of `SOURCES`.
-        folder: Where the source's files are; what has to be there the source's function says.
+        folder: Folder of the source's files; the source's function says what has to be there.
         split: A member of `SPLITS`.
 
     Returns:

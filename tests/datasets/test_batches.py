@@ -130,7 +130,10 @@ def test_pairs_that_cannot_be_packed_give_one_line_and_no_data_set(tmp_path, cap
     assert not list((tmp_path / "packed").iterdir())
     assert packed.main([*arguments, "--data", str(tmp_path), "--untouched", "0.9"]) == 2
     assert "--untouched 0.9" in capsys.readouterr().err
-    for more, message in ((["--untouched", "0.3"], "needs --data"), (["--source"], "called --data")):
+    for more, message in (
+        (["--untouched", "0.3"], "needs --data"),
+        (["--source"], "called --data"),
+    ):
         with pytest.raises(SystemExit, match="2"):
             packed.main([*arguments, *more])
         assert message in capsys.readouterr().err

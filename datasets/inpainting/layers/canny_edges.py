@@ -21,8 +21,9 @@ class CannyEdges(keras.layers.Layer):
     Args:
         sigma: Positive float, standard deviation of the Gaussian smoothing, in pixels.
         low: Threshold of weak edges on the length of the Sobel gradient of gray values 0 to 1.
-        high: That of strong edges.
-        dtype: Of the computation; half precision is too coarse for it.
+        high: Threshold of strong edges on the same.
+        dtype: Data type of the result; the computation is in float32, as half precision is too
+            coarse for it.
         **kwargs: Other arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -43,13 +44,13 @@ class CannyEdges(keras.layers.Layer):
     """
 
     def __init__(self, sigma=2.0, low=0.1, high=0.2, dtype="float32", **kwargs):
-        super().__init__(dtype=dtype, **kwargs)
+        super().__init__(dtype=dtype, autocast=False, **kwargs)
         self.sigma = sigma
         self.low = low
         self.high = high
 
     def call(self, inputs):
-        image, mask = (ops.stop_gradient(ops.convert_to_tensor(part)) for part in inputs)
+        image, mask = (ops.stop_gradient(ops.cast(part, "float32")) for part in inputs)
         known = 1.0 - mask
         gray = (ops.image.rgb_to_grayscale(image * known) + 1.0) / 2.0
         smooth = self._blurred(gray * known) / ops.maximum(self._blurred(known), 1e-6)
@@ -58,7 +59,8 @@ class CannyEdges(keras.layers.Layer):
         ridge = ops.logical_and(_is_ridge(length, down, right), _has_known_neighbours(mask))
         weak = ops.logical_and(ridge, length > self.low)
         strong = ops.logical_and(ridge, length > self.high)
-        return _connected(ops.cast(strong, "float32"), ops.cast(weak, "float32"))
+        edges = _connected(ops.cast(strong, "float32"), ops.cast(weak, "float32"))
+        return ops.cast(edges, self.compute_dtype)
 
     def _blurred(self, x):
         radius = round(4 * self.sigma)
@@ -77,7 +79,7 @@ class CannyEdges(keras.layers.Layer):
 
 
 def _neighbours(x, mode):
-    """The map moved by one pixel in all directions, by (rows, columns)."""
+    """Gives the map moved by one pixel in all directions, by (rows, columns)."""
     _, height, width, _ = ops.shape(x)
     padded = ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode=mode)
     return {
@@ -88,7 +90,7 @@ def _neighbours(x, mode):
 
 
 def _sobel(x):
-    """Gradient downwards and to the right."""
+    """Gives the gradient downwards and to the right."""
     at = _neighbours(x, "symmetric")
     below, above = (at[row, -1] + 2.0 * at[row, 0] + at[row, 1] for row in (1, -1))
     after, before = (at[-1, col] + 2.0 * at[0, col] + at[1, col] for col in (1, -1))
@@ -96,7 +98,7 @@ def _sobel(x):
 
 
 def _is_ridge(length, down, right):
-    """Whether the gradient is longest here, compared along its nearest of four directions."""
+    """Tells whether the gradient is longest here, compared along its nearest of four directions."""
     at = _neighbours(length, "constant")
     steepness = float(np.tan(np.pi / 8))
     horizontal = ops.abs(down) < steepness * ops.abs(right)
@@ -120,7 +122,7 @@ def _has_known_neighbours(mask):
 
 
 def _connected(strong, weak):
-    """The weak edges that are connected to strong ones."""
+    """Gives the weak edges that are connected to strong ones."""
 
     def grow(edges, _):
         grown = ops.max_pool(edges, 3, strides=1, padding="same") * weak

@@ -86,7 +86,7 @@ class ContextualAttention(keras.layers.Layer):
         return pasted / _overlap_add(times, (1, height, width, 1), self.rate)
 
     def _touches_hole(self, mask):
-        """Whether a compared patch has a hole pixel; shape (batch, 1, positions)."""
+        """Tells whether a compared patch has a hole pixel; shape (batch, 1, positions)."""
         hole = ops.max_pool(ops.cast(mask, "float32"), self.rate, self.rate)
         hole = ops.max_pool(hole, self.patch_size, 1, padding="same")
         return ops.reshape(hole, (ops.shape(mask)[0], 1, -1)) > 0
@@ -108,10 +108,10 @@ class ContextualAttention(keras.layers.Layer):
 
 
 def _patches(x, size, stride):
-    """Patches around each position of a reflected map; (batch, positions, size * size * channels).
+    """Cuts out the patch around each position; (batch, positions, size * size * channels).
 
-    Slices of the whole map: `ops.image.extract_patches` convolves with an identity kernel instead,
-    which costs more than the attention itself.
+    The map is continued by reflection. Slices of the whole map: `ops.image.extract_patches`
+    convolves with an identity kernel instead, which costs more than the attention itself.
     """
     batch, height, width, channels = ops.shape(x)
     before = (size - stride) // 2

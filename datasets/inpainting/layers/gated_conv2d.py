@@ -18,9 +18,10 @@ class GatedConv2D(keras.layers.Conv2D):
     Args:
         filters: Positive even integer, the convolution's filters; the output has half as many
             channels.
-        kernel_size: As for `keras.layers.Conv2D`.
+        kernel_size: Side of the kernels, as for `keras.layers.Conv2D`.
         activation: Activation of the features; the gates have a sigmoid.
-        kernel_initializer: As for `keras.layers.Conv2D`; `None` for the start described above.
+        kernel_initializer: Start of the kernels, as for `keras.layers.Conv2D`; `None` for the
+            start described above.
         **kwargs: Other arguments of `keras.layers.Conv2D`, such as `strides` and `name`.
 
     Call arguments:

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from datasets.inpainting.layers.bilinear_doubling import BilinearDoubling
+
 _LEVELS = 9
 """Halvings of the picture: the coarsest pixel averages 512 x 512 ones, more than any hole."""
 _SWEEPS = 4
@@ -19,7 +21,8 @@ class SmoothFill(keras.layers.Layer):
     has no weights and takes nothing from the hole.
 
     Args:
-        dtype: Of the computation; half precision is too coarse for it.
+        dtype: Data type of the result; the computation is in float32, as half precision is too
+            coarse for it.
         **kwargs: Other arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -39,12 +42,16 @@ class SmoothFill(keras.layers.Layer):
     """
 
     def __init__(self, dtype="float32", **kwargs):
-        super().__init__(dtype=dtype, **kwargs)
+        super().__init__(dtype=dtype, autocast=False, **kwargs)
+        self.double = BilinearDoubling(dtype="float32")
+
+    def build(self, input_shape):
+        self.double.build(input_shape[0])
 
     def call(self, inputs):
-        image, mask = inputs
+        image, mask = (ops.cast(part, "float32") for part in inputs)
         known = 1.0 - mask
-        return self._fill(image * known, known, _LEVELS)
+        return ops.cast(self._fill(image * known, known, _LEVELS), self.compute_dtype)
 
     def _fill(self, colours, known, level):
         """Fills where the share of known pixels, `known`, is less than 1."""
@@ -53,10 +60,15 @@ class SmoothFill(keras.layers.Layer):
         share = ops.average_pool(known, 2, strides=2, padding="same")
         means = ops.average_pool(colours * known, 2, strides=2, padding="same")
         coarse = self._fill(means / ops.maximum(share, _EPSILON), share, level - 1)
-        filled = _blend(colours, known, _doubled(coarse, colours))
+        filled = _blend(colours, known, self._doubled(coarse, colours))
         for _ in range(_SWEEPS):
             filled = _blend(colours, known, _blurred(filled))
         return filled
+
+    def _doubled(self, coarse, like):
+        """Doubles the coarse map, and cuts it to the size of another."""
+        _, height, width, _ = ops.shape(like)
+        return self.double(coarse)[:, :height, :width]
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
@@ -66,13 +78,6 @@ def _blend(colours, known, fill):
     return known * colours + (1.0 - known) * fill
 
 
-def _doubled(coarse, like):
-    """The coarse map at twice its size, cut to the size of another."""
-    _, height, width, _ = ops.shape(like)
-    rows, columns = (2 * side for side in ops.shape(coarse)[1:3])
-    return ops.image.resize(coarse, (rows, columns))[:, :height, :width]
-
-
 def _blurred(x):
-    """Means of three by three pixels, of those that are inside the picture."""
+    """Gives means of three by three pixels, of those that are inside the picture."""
     return ops.average_pool(x, 3, strides=1, padding="same")

@@ -38,10 +38,17 @@ class SelectiveTransferUnit(keras.layers.Layer):
         super().__init__(**kwargs)
         self.filters = filters
         self.upsample = keras.layers.Conv2DTranspose(
-            filters, 4, strides=2, padding="same", name="upsample"
+            filters, 4, strides=2, padding="same", dtype=self.dtype_policy, name="upsample"
         )
         self.reset, self.update, self.candidate = (
-            keras.layers.Conv2D(filters, 3, padding="same", activation=activation, name=name)
+            keras.layers.Conv2D(
+                filters,
+                3,
+                padding="same",
+                activation=activation,
+                dtype=self.dtype_policy,
+                name=name,
+            )
             for name, activation in (
                 ("reset", "sigmoid"),
                 ("update", "sigmoid"),

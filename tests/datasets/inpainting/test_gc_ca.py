@@ -5,12 +5,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from datasets.gan.input_gradient import input_gradient
 from datasets.inpainting.ca import CATraining, ca_critic, ca_generator, discount
 from datasets.inpainting.gc import GCTraining, gc_critic, gc_generator
 from datasets.inpainting.layers import ContextualAttention, GatedConv2D, SmoothFill
 from forensics_keras.optimizers import AdamByPart
-from tests.helpers.jax import needs_jax, run_on_jax
 
 GENERATORS = {"gc": gc_generator, "ca": ca_generator}
 
@@ -66,6 +64,7 @@ def diagonal_sums(scores, positions, row, column):
     return fused
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("fuse", [False, True])
 def test_attention_equals_slow_formula(fuse):
     features, masks = 0.3 * random(2, 12, 16, 3), holes(2, 12, 16)
@@ -115,19 +114,6 @@ def test_gated_convolution_is_features_times_gates():
     assert output.shape == layer.compute_output_shape(x.shape) == (2, 5, 6, 4)
     with pytest.raises(ValueError, match="even number"):
         GatedConv2D(7, 3)
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [
-        GatedConv2D(6, 3, activation="relu", dilation_rate=2, name="a"),
-        ContextualAttention(5, 4, 3.0, True, name="b"),
-    ],
-)
-def test_layers_survive_serialization(layer):
-    twin = keras.layers.deserialize(keras.layers.serialize(layer))
-    assert type(twin) is type(layer)
-    assert twin.get_config() == layer.get_config()
 
 
 def smooth_fill(image, mask):
@@ -231,29 +217,6 @@ def test_discount_is_the_papers_for_a_rectangle():
     assert limited[mask == 1].min() == pytest.approx(0.81)
 
 
-def test_input_gradient_of_a_known_function():
-    x = random(3, 5)
-    gradient = input_gradient(lambda t: ops.sum(t**3, axis=1), ops.convert_to_tensor(x))
-    np.testing.assert_allclose(ops.convert_to_numpy(gradient), 3 * x**2, rtol=1e-5)
-
-
-def test_input_gradient_of_a_critic_by_finite_differences():
-    # Weights for which the step crosses no kink of the leaky ReLU.
-    keras.utils.set_random_seed(2)
-    critic = ca_critic(4)
-    image, mask = random(1, 16, 16, 3), holes(1, 16, 16)
-
-    def score(picture):
-        picture = ops.convert_to_tensor(picture)
-        return critic({"image": picture, "mask": ops.convert_to_tensor(mask)})["hole"]
-
-    gradient = ops.convert_to_numpy(input_gradient(score, ops.convert_to_tensor(image)))
-    step = 1e-2 * gradient / np.linalg.norm(gradient)
-    rise = float((score(image + step) - score(image - step))[0, 0])
-    assert rise == pytest.approx(2e-2 * np.linalg.norm(gradient), rel=0.05)
-    assert not gradient[mask[..., 0] == 0].any()
-
-
 def gc_training():
     return GCTraining(gc_generator(8), gc_critic(4), adversarial_weight=0.5)
 
@@ -317,6 +280,7 @@ class PenaltyAlone(CATraining):
         return {"penalty": super().loss_terms(inputs, outputs, training)["penalty"]}
 
 
+@pytest.mark.jax
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
 def test_penalty_trains_the_critics_alone():
     keras.utils.set_random_seed(0)
@@ -335,11 +299,3 @@ def test_penalty_trains_the_critics_alone():
     kernels = {path for path in before if path.startswith("critic") and path.endswith("kernel")}
     assert kernels <= moved
     assert not any(path.startswith("generator") for path in moved)
-
-
-@needs_jax
-@pytest.mark.slow
-def test_attention_and_penalty_on_jax():
-    chosen = "(slow_formula and True or penalty) and not on_jax"
-    result = run_on_jax("-m", "pytest", "-p", "no:cacheprovider", __file__, "-k", chosen)
-    assert result.returncode == 0, result.stdout[-8000:]

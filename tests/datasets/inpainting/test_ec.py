@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from keras import ops
 
-from datasets.gan.layers import SpectralConv2D, SpectralConv2DTranspose
 from datasets.inpainting import ec
 from datasets.inpainting.ec import ECEdgeTraining, ECPictureTraining, ec_critic, ec_generator
 from datasets.inpainting.layers import CannyEdges, ReflectionPadding2D
@@ -78,50 +77,6 @@ def test_canny_sees_neither_the_hole_nor_its_outline(photograph):
     far = cv2.dilate(mask, np.ones((41, 41), np.uint8)) == 0
     whole = canny(photograph, np.zeros_like(mask))
     assert (edges != whole)[far].mean() < 0.01
-
-
-@pytest.mark.parametrize(
-    ("spectral", "plain", "swap"),
-    [
-        (SpectralConv2D, keras.layers.Conv2D, (0, 1, 2, 3)),
-        (SpectralConv2DTranspose, keras.layers.Conv2DTranspose, (0, 1, 3, 2)),
-    ],
-)
-def test_spectral_convolutions_divide_by_the_largest_singular_value(spectral, plain, swap):
-    x = random(1, 8, 8, 3)
-    layer = spectral(5, 4, strides=2, padding="same")
-    layer.build(x.shape)
-    layer.kernel.assign(3 * random(*layer.kernel.shape, seed=1))
-    for _ in range(200):  # steps of the power iteration
-        layer(x, training=True)
-    kernel = ops.convert_to_numpy(layer.kernel)
-    matrix = kernel.transpose(swap).reshape(-1, 5)
-    twin = plain(5, 4, strides=2, padding="same", use_bias=False)
-    twin.build(x.shape)
-    twin.kernel.assign(kernel / np.linalg.svd(matrix, compute_uv=False)[0])
-    np.testing.assert_allclose(layer(x), twin(x), atol=1e-4)
-    # Scaling the kernel changes nothing, so that the gradient has no part along it.
-    layer.kernel.assign(7 * kernel)
-    np.testing.assert_allclose(layer(x), twin(x), atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    "layer",
-    [
-        ReflectionPadding2D(3),
-        SpectralConv2D(5, 3, padding="same", dilation_rate=2),
-        SpectralConv2DTranspose(5, 4, strides=2, padding="same"),
-    ],
-    ids=lambda layer: type(layer).__name__,
-)
-def test_config_round_trip_and_shape(layer):
-    x = random(2, 9, 10, 3)
-    y = ops.convert_to_numpy(layer(x))
-    assert y.shape == tuple(layer.compute_output_shape(x.shape))
-    twin = type(layer).from_config(layer.get_config())
-    twin.build(x.shape)
-    twin.set_weights(layer.get_weights())
-    np.testing.assert_allclose(ops.convert_to_numpy(twin(x)), y, atol=1e-6)
 
 
 def test_reflection_padding_equals_numpys():

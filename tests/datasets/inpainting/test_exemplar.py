@@ -1,4 +1,4 @@
-"""Exemplar-based inpainting beyond what tests/test_inpainting.py asks of every inpainter."""
+"""Exemplar-based inpainting beyond what test_inpainting.py asks of every inpainter."""
 
 import numpy as np
 
