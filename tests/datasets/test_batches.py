@@ -1,9 +1,5 @@
 """Training data without TensorFlow: batches for Keras on any backend, and packed pairs."""
 
-import importlib.util
-import os
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -18,6 +14,7 @@ from datasets.pairs import find_pairs, read_pair
 from datasets.photographs.sources import bundled_photographs
 from datasets.training_sets import CroppedPairs, ForgedPhotographs
 from forensics_keras.images import read_image, write_png
+from tests.helpers.jax import needs_jax, run_on_jax
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "datasets" / "samples"
@@ -139,7 +136,7 @@ def test_pairs_that_cannot_be_packed_give_one_line_and_no_data_set(tmp_path, cap
         assert message in capsys.readouterr().err
 
 
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+@needs_jax
 @pytest.mark.slow
 def test_training_needs_no_tensorflow(built, tmp_path):
     """On JAX, from packed pairs, in a Python that cannot import TensorFlow; resumed as well."""
@@ -165,7 +162,7 @@ def test_training_needs_no_tensorflow(built, tmp_path):
 
         sys.meta_path = [WithoutTensorFlow if f is PathFinder else f for f in sys.meta_path]
         import datasets.batches, datasets.build, datasets.packed, datasets.pairs, evaluate, train
-        import training_loop
+        from training import loop
         import keras
         from irl_keras.losses import IRLLoss
         from irl_keras.networks import NETWORKS, Network
@@ -187,7 +184,7 @@ def test_training_needs_no_tensorflow(built, tmp_path):
                     done(self, epoch, logs)
                     raise OSError("stopped")
                 loop.EpochBackup.on_epoch_end = backup
-                assert train.main(["irl", *options, "--out", f"{folder}/{name}"]) == 1
+                assert train.main(["irl", *options, "--out", f"{folder}/{name}"])
                 loop.EpochBackup.on_epoch_end = done
             assert train.main(["irl", *options, "--out", f"{folder}/{name}"]) == 0
         for a, b in zip(
@@ -198,9 +195,6 @@ def test_training_needs_no_tensorflow(built, tmp_path):
         assert "tensorflow" not in sys.modules
         print("done")
     """
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    environment["PYTHONPATH"] = str(ROOT)
-    command = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    result = run_on_jax("-c", textwrap.dedent(program), str(tmp_path))
     assert result.returncode == 0, result.stderr[-3000:]
     assert result.stdout.splitlines()[-1] == "done"

@@ -16,7 +16,6 @@ from datasets.inpainting.resynthesis import (
 )
 from forensics_keras.optimizers import AdamByPart
 
-
 # Trainings run eagerly: compiling the steps would take longer than the few of them.
 
 
