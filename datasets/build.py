@@ -213,7 +213,7 @@ class Manifest:
         return sorted({what for record in self.records for what in record.get("unreadable", ())})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Build:
     """What the command line says.
 
@@ -223,27 +223,27 @@ class Build:
         selection: File of `datasets.photographs.selection` that lists the photographs; `None` for
             all of the part.
         split: Member of `SPLITS`, the part of the photographs to use.
-        inpainters: As in `Plan`.
+        inpainters: Inpainters and families that are used in turn.
         masks: Folder of holes, or `FREE_FORM`.
         count: Pairs in all.
-        size: As in `Plan`.
-        seed: As in `Plan`.
+        size: Side of the pairs, in pixels.
+        seed: Non-negative integer.
         file_format: Key of `UNITS`.
         workers: Number of processes.
         out: Folder of the data set.
     """
 
     data: Path
-    layout: str
-    selection: Path | None
+    layout: str = "folder"
+    selection: Path | None = None
     split: str
     inpainters: tuple[str, ...]
-    masks: str
+    masks: str = FREE_FORM
     count: int
-    size: int
-    seed: int
-    file_format: str
-    workers: int
+    size: int = 256
+    seed: int = 0
+    file_format: str = "png"
+    workers: int = os.cpu_count() or 1
     out: Path
 
     def plan(self) -> Plan:
@@ -398,7 +398,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="FOLDER", help="folder of the photographs")
-    add("--layout", choices=SOURCES, default="folder", help="how the folder is organized")
+    add("--layout", choices=SOURCES, default=Build.layout, help="how the folder is organized")
     add(
         "--selection",
         type=Path,
@@ -417,18 +417,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--masks",
-        default=FREE_FORM,
+        default=Build.masks,
         metavar="FOLDER",
         help="folder of holes that are used instead of free-form ones",
     )
     add("--count", type=at_least(1), required=True, help="pairs in all")
-    add("--size", type=at_least(16), default=256, help="side of the pairs, pixels; 256 without it")
-    add("--seed", type=at_least(0), default=0, help="seed of every draw; 0 without it")
-    add("--format", dest="file_format", choices=UNITS, default="png", help="png without it")
+    add(
+        "--size",
+        type=at_least(16),
+        default=Build.size,
+        help="side of the pairs, pixels; 256 without it",
+    )
+    add("--seed", type=at_least(0), default=Build.seed, help="seed of every draw; 0 without it")
+    add(
+        "--format",
+        dest="file_format",
+        choices=UNITS,
+        default=Build.file_format,
+        help="png without it",
+    )
     add(
         "--workers",
         type=at_least(1),
-        default=os.cpu_count(),
+        default=Build.workers,
         help="processes; all cores without it",
     )
     add(

@@ -68,7 +68,7 @@ def frozen(model, inputs):
 
     Args:
         model: Built `keras.Model`.
-        inputs: Its inputs.
+        inputs: Inputs of the model.
 
     Returns:
         Its outputs in inference mode.

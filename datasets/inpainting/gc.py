@@ -22,16 +22,10 @@ def gc_generator(width: int = 48, smooth_start: bool = False) -> keras.Model:
         smooth_start: Whether the hole is first filled smoothly, as for `ca_generator`.
 
     Returns:
-        A functional `keras.Model`, as `two_stage_generator` describes it.
+        As `ca_generator`.
 
     Raises:
-        ValueError: If `width` is no positive multiple of 4.
-
-    Example:
-    ```python
-    picture, mask = np.zeros((1, 100, 150, 3)), np.ones((1, 100, 150, 1))
-    completed = gc_generator(24)({"image": picture, "mask": mask})["completed"]
-    ```
+        ValueError: As `ca_generator`.
     """
     return two_stage_generator(
         GatedConv2D, width, ops.tanh, fuse=False, smooth_start=smooth_start, name="gc_generator"

@@ -17,7 +17,6 @@ import train
 from datasets import build
 from datasets.forging import ForgingRecipe
 from evaluation.tables.specs import Row
-from forensics_keras.command_line import ExitCode
 from forensics_keras.images import read_bytes
 from forensics_keras.localizer import Localizer, ModelLocalizer
 from forensics_keras.presets import load_model_file
@@ -137,23 +136,20 @@ class Trainings:
         """Builds the pairs that a recipe mixes and that are not there yet.
 
         Raises:
-            ValueError: If they could not be built; the build has printed why.
+            ValueError, OSError: As `datasets.build.Build.run`.
         """
         for name in train.pair_folders(recipe):
             # Fewer of what is rare in the mixture, which may be slow.
             count = round(self.budget.pairs * min(recipe.inpainters.get(name, 1.0), 1.0))
             print(f"Pairs of {name}:", flush=True)
-            options = {
-                "--data": self.corpus,
-                "--split": "train",
-                "--inpainters": name,
-                "--count": max(count, 1),
-                "--seed": self.seed,
-                "--out": self.pairs / name,
-            }
-            done = build.main([str(part) for option in options.items() for part in option])
-            if done not in (ExitCode.DONE, ExitCode.SOME_FAILED):  # some photographs may be bad
-                raise ValueError(f"{self.pairs / name}: could not be built")
+            build.Build(
+                data=self.corpus,
+                split="train",
+                inpainters=(name,),
+                count=max(count, 1),
+                seed=self.seed,
+                out=self.pairs / name,
+            ).run()
 
     def load(self, row: Row, shipped: bool) -> tuple[Localizer, dict]:
         """Loads a row's network.

@@ -11,7 +11,7 @@ class SpectralConv2D(SpectralNorm, keras.layers.Conv2D):
 
     Args:
         *args: Arguments of `keras.layers.Conv2D`.
-        **kwargs: Its keyword arguments, but for `use_bias` and `activation`.
+        **kwargs: Keyword arguments of the same, but for `use_bias` and `activation`.
 
     Call arguments:
         inputs: Tensor (batch, height, width, channels).
