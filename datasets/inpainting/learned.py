@@ -73,7 +73,7 @@ def complete(model, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
         outputs = model.predict_on_batch(inputs)
     else:
         # Predicted, TensorFlow would compile a graph for each size of picture, and after a few
-        # sizes one of unknown size, which some of the layers cannot have.
+        # sizes one of unknown size, whose results differ in the last bit.
         outputs = model(inputs, training=False)
     completed = keras.ops.convert_to_numpy(outputs["completed"])
     return np.clip(np.rint((completed + 1) * 127.5), 0, 255).astype(np.uint8)
