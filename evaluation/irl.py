@@ -58,9 +58,7 @@ EXPLANATION = (
 def evaluate(run: IRLEvaluation) -> int:
     """Measures a method on forgeries, or makes a table; returns the exit code.
 
-    Raises:
-        ValueError: Data or weights do not fit, or no picture could be measured.
-        OSError: Something cannot be read or written.
+    Raises OSError or ValueError if data or weights do not fit, or no picture could be measured.
     """
     if run.table:
         return tables.make(run)
@@ -125,55 +123,24 @@ def add_parser(commands) -> None:
     )
     size = f"side of the forged crops, in pixels (default: {tables.SIZE})"
     add_options(parser, "irl_small", "runs/evaluate", size, DEGRADATIONS)
-    parser.add_argument(
-        "--inpainters",
-        nargs="+",
-        choices=[*INPAINTERS, *FAMILIES],
-        metavar="NAME",
-        help=f"any of {', '.join(INPAINTERS)} (default: {' '.join(USUAL)}, or those of the table)",
-    )
-    parser.add_argument(
-        "--threshold",
-        type=threshold,
-        default=0.5,
-        help="probability from which a pixel is flagged (default: %(default)s)",
-    )
-    table = core.add_options(parser, list(tables.TABLES))
-    table.add_argument(
-        "--published",
-        type=Path,
-        metavar="FOLDER",
-        help="folder of pair folders forged by others, for table 5",
-    )
-    table.add_argument("--width", type=float, help="width of all networks that are trained")
-    table.add_argument(
-        "--crop-size", type=at_least(16), help="side of training crops, pixels, instead of 256"
-    )
-    table.add_argument(
-        "--learning-rate",
-        type=float,
-        help="peak of a cosine decay in all trainings, instead of each network's own rate",
-    )
-    table.add_argument(
-        "--pairs",
-        type=at_least(1),
-        metavar="N",
-        help="build so many pairs of each inpainter and cut all training crops from them, "
-        "instead of forging every crop anew",
-    )
-    parser.set_defaults(run=_run)
-
-
-def _run(options: argparse.Namespace) -> int:
-    return evaluate(read_run(options))
+    names, known = [*INPAINTERS, *FAMILIES], ", ".join(INPAINTERS)
+    text = f"any of {known} (default: {' '.join(USUAL)}, or those of the table)"
+    parser.add_argument("--inpainters", nargs="+", choices=names, metavar="NAME", help=text)
+    text = "probability from which a pixel is flagged (default: %(default)s)"
+    parser.add_argument("--threshold", type=threshold, default=0.5, help=text)
+    add = core.add_options(parser, list(tables.TABLES)).add_argument
+    text = "folder of pair folders forged by others, for table 5"
+    add("--published", type=Path, metavar="FOLDER", help=text)
+    add("--width", type=float, help="width of all networks that are trained")
+    add("--crop-size", type=at_least(16), help="side of training crops, in pixels")
+    add("--learning-rate", type=float, help="peak of a cosine decay, in all trainings")
+    text = "pairs of each inpainter that are built and cut, instead of forging every crop anew"
+    add("--pairs", type=at_least(1), metavar="N", help=text)
+    parser.set_defaults(run=lambda options: evaluate(read_run(options)))
 
 
 def read_run(options: argparse.Namespace) -> IRLEvaluation:
-    """Makes the run of parsed options.
-
-    Raises:
-        ValueError: Options do not go together.
-    """
+    """Makes the run of parsed options; raises ValueError if they do not go together."""
     effort = ("width", "crop_size", "learning_rate", "pairs")
     core.check_options(options, options.table is not None, effort, ("published",))
     if options.pairs and not options.corpora:

@@ -52,9 +52,7 @@ SIZE = 256
 def evaluate(run: MaLPEvaluation) -> int:
     """Measures, calibrates or exports, or makes a table; returns the exit code.
 
-    Raises:
-        ValueError: Data or weights do not fit, or no photograph could be measured.
-        OSError: Something cannot be read or written.
+    Raises OSError or ValueError if data or weights do not fit, or no picture could be measured.
     """
     if run.table and run.table.name in tables.TRAINED:
         return tables.make_trained(run)
@@ -87,11 +85,7 @@ def load(run: MaLPEvaluation) -> Loaded:
 
 
 def find_conditions(run: MaLPEvaluation) -> Conditions:
-    """Finds what happens to protected pictures.
-
-    The manipulations are by default those that the preset's model card names, or else the local
-    edits and the classical inpainters.
-    """
+    """Finds what happens to protected pictures; see `--manipulations` for the usual ones."""
     names = run.manipulations
     if names is None:
         card = {} if run.weights or run.key else malp_keras.read_card(run.preset)
@@ -111,7 +105,7 @@ def report(
     """Makes the report of a single evaluation."""
     methods = [one.method for one in loaded]
     every, seed, records = [*baselines(run.seed), *methods], run.seed, measured.records
-    of_maps, of_verdicts = ("method", "degradation"), ("method", "truth")
+    of_all, of_maps, of_verdicts = ("method",), ("method", "degradation"), ("method", "truth")
     results = {
         "data": data,
         "weights": loaded[0].weights,
@@ -123,9 +117,9 @@ def report(
         "seed": seed,
         "summaries": {
             "maps": means(manipulated(records), of_maps, seed),
-            "detection": classification(records, ("method",), every, seed),
+            "detection": classification(records, of_all, every, seed),
             "verdicts": means(judged(records), of_verdicts, seed),
-            "protected": means(measured.quality, ("method",), seed),
+            "protected": means(measured.quality, of_all, seed),
         },
         "pictures": records,
         "quality": measured.quality,
@@ -135,9 +129,7 @@ def report(
         "Fakeness maps": tables.map_rows(records, CONDITION, seed),
         "Fakeness maps, all manipulations": tables.map_rows(records, of_maps, seed),
         "Manipulated or not": classification_rows(records, CONDITION, every, seed),
-        "Manipulated or not, all conditions": classification_rows(
-            records, ("method",), every, seed
-        ),
+        "Manipulated or not, all conditions": classification_rows(records, of_all, every, seed),
         "Verdicts": verdict_rows(records, (*of_verdicts, "degradation"), seed),
         "Verdicts, all conditions": verdict_rows(records, of_verdicts, seed),
         "Protected pictures": quality_rows(measured, seed),
@@ -205,69 +197,39 @@ def add_parser(commands) -> None:
     size = "side of the squares that photographs are cut and shrunk to (default: the model's)"
     model = add_options(parser, DEFAULT_PRESET, "runs/evaluate_malp", size, DEGRADATIONS)
     model.add_argument("--key", type=Path, metavar="FILE", help="private key made by keygen")
-    parser.add_argument(
-        "--passive",
-        type=Path,
-        metavar="FILE.keras",
-        help="network without templates to measure beside it, as table 2 trains it",
+    add = parser.add_argument
+    text = "network without templates to measure beside it, as table 2 trains it"
+    add("--passive", type=Path, metavar="FILE.keras", help=text)
+    text = (
+        f"any of {', '.join(MANIPULATIONS)}; or of your own: a network from pictures to pictures "
+        "(.keras, .onnx, or the folder of a SavedModel), or a folder that --export made (default: "
+        "those of the preset's model card, or else the local edits and the classical inpainters)"
     )
-    parser.add_argument(
-        "--manipulations",
-        nargs="+",
-        metavar="NAME",
-        help=f"any of {', '.join(MANIPULATIONS)}; or of your own: a network from pictures to "
-        "pictures (.keras, .onnx, or the folder of a SavedModel), or a folder that --export made "
-        "(default: those of the preset's model card, or else the local edits and the classical "
-        "inpainters)",
+    add("--manipulations", nargs="+", metavar="NAME", help=text)
+    ends, text = ("BLACK", "WHITE"), "numbers of your network's pictures (default: -1 1)"
+    add("--value-range", type=float, nargs=2, default=(-1.0, 1.0), metavar=ends, help=text)
+    text = "side of the pictures that your network takes"
+    add("--network-size", type=at_least(1), help=text)
+    text = (
+        "only write the protected pictures, to manipulate them with any other program: put the "
+        "results under the same names into FOLDER/manipulated, exact masks (if there are any) into "
+        "FOLDER/mask, and give FOLDER to --manipulations"
     )
-    parser.add_argument(
-        "--value-range",
-        type=float,
-        nargs=2,
-        default=(-1.0, 1.0),
-        metavar=("BLACK", "WHITE"),
-        help="numbers of your network's pictures (default: -1 1)",
+    add("--export", type=Path, metavar="FOLDER", help=text)
+    text = (
+        "choose the preset's thresholds on these photographs, which must not be test photographs, "
+        "and write them into its model card"
     )
-    parser.add_argument(
-        "--network-size", type=at_least(1), help="side of the pictures that your network takes"
-    )
-    parser.add_argument(
-        "--export",
-        type=Path,
-        metavar="FOLDER",
-        help="only write the protected pictures, to manipulate them with any other program: put "
-        "the results under the same names into FOLDER/manipulated, exact masks (if there are any) "
-        "into FOLDER/mask, and give FOLDER to --manipulations",
-    )
-    parser.add_argument(
-        "--calibrate",
-        action="store_true",
-        help="choose the preset's thresholds on these photographs, which must not be test "
-        "photographs, and write them into its model card",
-    )
-    table = core.add_options(parser, list(tables.TABLES))
-    table.add_argument(
-        "--config",
-        type=lambda text: Path(text).stem,
-        choices=list(tables.CORPORA),
-        help="config file that the table's trainings start from, instead of its own",
-    )
-    table.add_argument(
-        "--filters", type=at_least(1), help="filters of each CNN and classifier, instead of its own"
-    )
-    parser.set_defaults(run=_run)
-
-
-def _run(options: argparse.Namespace) -> int:
-    return evaluate(read_run(options))
+    add("--calibrate", action="store_true", help=text)
+    add = core.add_options(parser, list(tables.TABLES)).add_argument
+    names, text = list(tables.CORPORA), "config file that the table's trainings start from"
+    add("--config", type=lambda name: Path(name).stem, choices=names, help=text)
+    add("--filters", type=at_least(1), help="filters of each CNN and classifier")
+    parser.set_defaults(run=lambda options: evaluate(read_run(options)))
 
 
 def read_run(options: argparse.Namespace) -> MaLPEvaluation:
-    """Makes the run of parsed options.
-
-    Raises:
-        ValueError: Options do not go together.
-    """
+    """Makes the run of parsed options; raises ValueError if they do not go together."""
     trains = options.table in tables.TRAINED
     if options.calibrate and options.table:
         raise ValueError("--calibrate and --table are two commands")

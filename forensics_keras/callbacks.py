@@ -74,7 +74,7 @@ def tensorboard(folder):
     """Keras' TensorBoard callback, where TensorFlow is installed, which it writes with.
 
     Args:
-        folder: Of the event files.
+        folder: Folder of the event files.
 
     Returns:
         List of one callback, or of none.

@@ -24,7 +24,7 @@ def thumbnail(picture: np.ndarray, side: int = CELL) -> np.ndarray:
     Args:
         picture: uint8 RGB (H, W, 3), or a map (H, W) of booleans or of floats 0 to 1, which is
             shown from black to white. Small ones are enlarged with visible pixels.
-        side: length of the longer side in pixels.
+        side: Length of the longer side in pixels.
 
     Returns:
         uint8 RGB (H, W, 3).
@@ -45,14 +45,14 @@ def picture_grid(
 
     Args:
         rows: (label, pictures) each; pictures as for `thumbnail`, which makes them fit their cells.
-        headers: one a column.
-        cell: side of a square cell in pixels.
+        headers: One a column.
+        cell: Side of a square cell in pixels.
 
     Returns:
         uint8 RGB array.
 
     Raises:
-        ValueError: when there are no rows, or a row has not one picture a header.
+        ValueError: If there are no rows, or a row has not one picture a header.
     """
     if not rows:
         raise ValueError("a picture grid needs at least one row")
@@ -110,7 +110,7 @@ def overlay(image: np.ndarray, probability: np.ndarray) -> np.ndarray:
         uint8 RGB (H, W, 3), a new array.
 
     Raises:
-        ValueError: when the sizes differ.
+        ValueError: If the sizes differ.
     """
     if image.shape != (*probability.shape, 3):
         raise ValueError(f"image {image.shape} and probability {probability.shape} differ in size")
@@ -132,11 +132,11 @@ def write_map(path: str | os.PathLike, probability: np.ndarray) -> None:
     """Writes a map as an 8-bit greyscale PNG file, value times 255; complete or not at all.
 
     Args:
-        path: of the file; missing parent folders are made.
+        path: Path of the file; missing parent folders are made.
         probability: float (H, W), 0 to 1.
 
     Raises:
-        OSError: when the file cannot be written.
+        OSError: If the file cannot be written.
     """
     levels = np.empty(probability.shape, np.uint8)
     rows = max(1, _BAND_PIXELS // levels.shape[1])
@@ -149,12 +149,12 @@ def write_overlay(path: str | os.PathLike, image: np.ndarray, probability: np.nd
     """Writes an `overlay` as a JPEG file, scaled down if a side is too long for JPEG.
 
     Args:
-        path: of the file; missing parent folders are made.
+        path: Path of the file; missing parent folders are made.
         image: uint8 RGB (H, W, 3).
         probability: float (H, W), 0 to 1.
 
     Raises:
-        OSError: when the file cannot be written.
+        OSError: If the file cannot be written.
     """
     stride = -(-max(probability.shape) // _JPEG_SIDE)  # 1 unless a side is too long
     images.write_jpeg(path, overlay(image[::stride, ::stride], probability[::stride, ::stride]))

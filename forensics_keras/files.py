@@ -16,13 +16,13 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     never a part of one. A killed process's temporary file is replaced by the next attempt.
 
     Args:
-        path: the file that is made or replaced; missing parent folders are made.
+        path: The file that is made or replaced; missing parent folders are made.
 
     Yields:
         The temporary path, hidden, with the file's suffix.
 
     Raises:
-        OSError: when the folder cannot be made or written, with the path in the message.
+        OSError: If the folder cannot be made or written, with the path in the message.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,12 +39,12 @@ def write_atomically(path: str | os.PathLike, data: bytes, private: bool = False
     """Writes a file's whole content under a temporary name, then renames it.
 
     Args:
-        path: of the file; replaced if it exists; missing parent folders are made.
-        data: the whole content.
-        private: whether only the user may read the file, at any moment.
+        path: Path of the file; replaced if it exists; missing parent folders are made.
+        data: The whole content.
+        private: Whether only the user may read the file, at any moment.
 
     Raises:
-        OSError: when the folder cannot be made or written, with the path in the message.
+        OSError: If the folder cannot be made or written, with the path in the message.
     """
     with replacing(path) as temporary:
         if private:

@@ -220,6 +220,6 @@ def trivial_baselines(seed: int) -> list[Localizer]:
     """The methods that look at nothing, with which every table starts.
 
     Args:
-        seed: Of the noise.
+        seed: Seed of the noise.
     """
     return [AllZeros(), AllOnes(), Noise(seed)]

@@ -23,7 +23,7 @@ def card_markdown(card: Mapping[str, object]) -> str:
     """Renders a model card as a section of a README.
 
     Args:
-        card: as `PresetStore.card` returns it.
+        card: As `PresetStore.card` returns it.
 
     Returns:
         Markdown with a third-level heading and one list item a field, but for the measured

@@ -35,8 +35,8 @@ class PresetStore:
     """The presets of one library, by name, and any others by folder.
 
     Args:
-        root: folder with one folder a preset.
-        builders: for each architecture that a card may name, the function that builds it from the
+        root: Folder with one folder a preset.
+        builders: For each architecture that a card may name, the function that builds it from the
             card's arguments.
 
     Example:
@@ -56,13 +56,13 @@ class PresetStore:
         """Reads the model card of a preset.
 
         Args:
-            name_or_folder: one of `names()`, or else a folder that `save_preset` wrote.
+            name_or_folder: One of `names()`, or else a folder that `save_preset` wrote.
 
         Returns:
             The fields of `CARD_FIELDS`, and `sha256` (hexadecimal) and `bytes` of the weights.
 
         Raises:
-            ValueError: when there is no such preset, or its card is damaged.
+            ValueError: If there is no such preset, or its card is damaged.
         """
         path = self._folder(name_or_folder) / CARD_FILE
         try:
@@ -81,15 +81,15 @@ class PresetStore:
         rounding to float16, so that they satisfy their constraint exactly.
 
         Args:
-            name_or_folder: one of `names()`, or else a folder that `save_preset` wrote.
+            name_or_folder: One of `names()`, or else a folder that `save_preset` wrote.
 
         Returns:
             The model, not compiled.
 
         Raises:
-            ValueError: when there is no such preset, when the weights file is not the one that
+            ValueError: If there is no such preset, when the weights file is not the one that
                 the card describes, or when it does not fit the network.
-            OSError: when the weights file is missing or cannot be read.
+            OSError: If the weights file is missing or cannot be read.
         """
         card = self.card(name_or_folder)
         path = self._folder(name_or_folder) / WEIGHTS_FILE
@@ -121,14 +121,14 @@ class PresetStore:
         """Builds a network without its weights.
 
         Args:
-            architecture: as in a model card: `name` and `arguments`.
-            path: of the file that names it, for error messages.
+            architecture: As in a model card: `name` and `arguments`.
+            path: Path of the file that names it, for error messages.
 
         Returns:
             The model, not compiled.
 
         Raises:
-            ValueError: when there is no such architecture, or its arguments are wrong.
+            ValueError: If there is no such architecture, or its arguments are wrong.
         """
         try:
             builder = self.builders[architecture["name"]]
@@ -145,12 +145,12 @@ def assign_weights(model: keras.Model, data: bytes, path: str | os.PathLike) -> 
     """Gives a model the weights that `encode_weights` encoded.
 
     Args:
-        model: built as the encoded one was.
-        data: what `encode_weights` returned.
-        path: of the file that holds it, for error messages.
+        model: Built as the encoded one was.
+        data: What `encode_weights` returned.
+        path: Path of the file that holds it, for error messages.
 
     Raises:
-        ValueError: when the weights do not fit the model.
+        ValueError: If the weights do not fit the model.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
@@ -190,17 +190,17 @@ def save_preset(model: keras.Model, folder: str | os.PathLike, card: Mapping[str
     The weights are written first; whoever reads before the card follows is told of a wrong hash.
 
     Args:
-        model: built by the function that `card["architecture"]` names, with its arguments.
-        folder: to write `card.json` and the weights into; made if missing.
-        card: the fields of `CARD_FIELDS`, and more if wanted; values that JSON can hold.
+        model: Built by the function that `card["architecture"]` names, with its arguments.
+        folder: To write `card.json` and the weights into; made if missing.
+        card: The fields of `CARD_FIELDS`, and more if wanted; values that JSON can hold.
             `architecture` is `{"name": ..., "arguments": {...}}`.
 
     Returns:
         The card as written, with `sha256` and `bytes` of the weights.
 
     Raises:
-        ValueError: when a field is missing or empty, or a weight is too large for float16.
-        OSError: when a file cannot be written.
+        ValueError: If a field is missing or empty, or a weight is too large for float16.
+        OSError: If a file cannot be written.
 
     Example:
         >>> save_preset(model, "irl_keras/weights/irl_small", card)  # doctest: +SKIP
@@ -222,7 +222,7 @@ def weights_files(folder: Path) -> list[Path]:
     """Finds the files of a preset's weights, in the order of their bytes.
 
     Args:
-        folder: Of the preset.
+        folder: Folder of the preset.
 
     Returns:
         One path, which exists or not, or the paths of several parts.
@@ -246,13 +246,13 @@ def encode_weights(model: keras.Model) -> bytes:
     """Encodes the weights of a model by variable path, in float16; equal weights, equal bytes.
 
     Args:
-        model: any; its variables' paths must differ.
+        model: Any; its variables' paths must differ.
 
     Returns:
         The content of an `.npz` file.
 
     Raises:
-        ValueError: when a weight is too large for float16, or two have the same path.
+        ValueError: If a weight is too large for float16, or two have the same path.
     """
     file = io.BytesIO()
     variables = sorted(_weights_by_path(model).items())
@@ -279,7 +279,7 @@ def load_model_file(path: str | os.PathLike) -> keras.Model:
         The model, not compiled.
 
     Raises:
-        ValueError: when the file is missing, damaged, or needs code that is not loaded.
+        ValueError: If the file is missing, damaged, or needs code that is not loaded.
     """
     try:
         return keras.saving.load_model(path, compile=False)

@@ -20,8 +20,8 @@ def to_json(content: object, indent: int | None = None) -> str:
     """Renders content as strict JSON: NaN and infinities become null, NumPy values plain ones.
 
     Args:
-        content: dicts, lists, tuples, strings, numbers, None, NumPy scalars and arrays, paths.
-        indent: spaces a level; None for one line (as JSON-lines files need).
+        content: Dicts, lists, tuples, strings, numbers, None, NumPy scalars and arrays, paths.
+        indent: Spaces a level; None for one line (as JSON-lines files need).
 
     Returns:
         The text, without a final newline.
@@ -48,12 +48,12 @@ def write_json(path: str | os.PathLike, content: object) -> None:
     """Writes content as indented JSON, complete or not at all.
 
     Args:
-        path: of the file; missing parent folders are made.
-        content: as for `to_json`.
+        path: Path of the file; missing parent folders are made.
+        content: As for `to_json`.
 
     Raises:
         TypeError: for content that JSON cannot hold.
-        OSError: when the file cannot be written.
+        OSError: If the file cannot be written.
     """
     write_atomically(path, (to_json(content, indent=2) + "\n").encode())
 

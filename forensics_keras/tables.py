@@ -12,7 +12,7 @@ def format_interval(summary: Mapping[str, float], digits: int = 3) -> str:
 
     Args:
         summary: `mean`, `low` and `high`, as `forensics_keras.metrics.summarize` gives them.
-        digits: after the decimal point.
+        digits: Digits after the decimal point.
 
     Returns:
         For example `"0.912\n0.89-0.93"`, the interval with one digit less; `"-"` for NaN.
@@ -29,9 +29,9 @@ def summary_rows(
     """Turns summaries into the rows of a table.
 
     Args:
-        summaries: as `forensics_keras.metrics.summarize_groups` gives them.
-        titles: column title of each measure to show.
-        digits: as for `format_interval`.
+        summaries: As `forensics_keras.metrics.summarize_groups` gives them.
+        titles: Column title of each measure to show.
+        digits: As for `format_interval`.
 
     Returns:
         Rows for `text_table` and `markdown_table`: the fields of the group, the number of pictures,
@@ -53,13 +53,13 @@ def text_table(rows: Sequence[Mapping[str, object]]) -> str:
     """Renders rows as aligned plain text; a cell may have several lines.
 
     Args:
-        rows: one mapping from column name to cell a row; the columns are those of the first row.
+        rows: One mapping from column name to cell a row; the columns are those of the first row.
 
     Returns:
         The table without a final newline: text to the left, numbers to the right.
 
     Raises:
-        ValueError: when there are no rows, or their columns differ.
+        ValueError: If there are no rows, or their columns differ.
     """
     columns = _columns(rows)
     lines = [columns]
@@ -83,13 +83,13 @@ def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:
     """Renders rows as a Markdown table; the lines of a cell are joined, the later in brackets.
 
     Args:
-        rows: as for `text_table`.
+        rows: As for `text_table`.
 
     Returns:
         The table without a final newline, for example `| 0.912 (0.89-0.93) |`.
 
     Raises:
-        ValueError: when there are no rows, or their columns differ.
+        ValueError: If there are no rows, or their columns differ.
     """
     columns = _columns(rows)
     numeric = [_is_numeric(column, rows) for column in columns]

@@ -21,7 +21,7 @@ def narrow(model, width, attention=True):
 
     Args:
         model: From `irl_keras.irl_net`, with early fusion and SE blocks.
-        width: Of the new network, at most that of `model`.
+        width: Width of the new network, at most that of `model`.
         attention: Whether the new network keeps the attention block.
 
     Returns:

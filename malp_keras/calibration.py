@@ -33,7 +33,7 @@ class Calibration:
         """Reads the calibration of a card.
 
         Args:
-            card: Of a preset or key, with its `name`.
+            card: Card of a preset or key, with its `name`.
 
         Raises:
             ValueError: A field is missing, or a threshold is no number.

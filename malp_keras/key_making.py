@@ -40,7 +40,7 @@ def make_key(
     """Makes a private key from a preset.
 
     Args:
-        path: Of the key file.
+        path: Path of the key file.
         preset: Name or folder.
         fine_tune: Trains the model in place to know its new templates, which it must leave as they
             are.

@@ -63,7 +63,7 @@ def save_key(
     """Writes a key file that only the user may read, whole or not at all.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         model: Its weights, with the templates, are kept in float16.
         card: `name`; `preset`, the `name` and `sha256` of the preset it was made from;
             `architecture` and `calibration` as in a model card; `made`, when; `recipe`, how.
@@ -93,7 +93,7 @@ def read_key_card(path: str | os.PathLike) -> dict:
     """Reads the card of a key file.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
 
     Returns:
         The fields given to `save_key`, and `sha256` of the key in hexadecimal.
@@ -109,7 +109,7 @@ def load_key(path: str | os.PathLike) -> MaLP:
     """Builds the model of a key.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
 
     Returns:
         The model, not compiled.

@@ -70,7 +70,7 @@ class Protector(Localizer):
         """Loads a private key, which has its own templates and calibration.
 
         Args:
-            path: Of the key file.
+            path: Path of the key file.
 
         Raises:
             ValueError: It is no key, or damaged.

@@ -114,7 +114,7 @@ def verify(
     Args:
         model: As `malp_keras.from_preset` returns it.
         image: uint8 (H, W, 3), RGB, sides at least 16 pixels.
-        calibration: Of the model, or the field `calibration` of its card.
+        calibration: Calibration of the model, or the field `calibration` of its card.
 
     Returns:
         The verification.

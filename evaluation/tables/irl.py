@@ -25,8 +25,7 @@ from training.experiments import IRLExperiment
 from training.irl import IRLRun
 
 CLASSICAL = ("telea", "ns", "patch")
-FAMILY, TRACES = "resynth", "upsampling"
-"""Inpainters of networks without their content, and without networks."""
+FAMILY, TRACES = "resynth", "upsampling"  # traces of networks, and of none, without content
 CONFIGS = {"LDICN": "ldicn", "MVSS-Net": "mvss_net", "IRL-Net": "irl"}
 """Methods of the paper, and how the names of their trainings begin."""
 TITLES = {name: name for name in ("mIoU", "F1", "precision", "recall")}
@@ -126,26 +125,13 @@ def comparison(inpainters: tuple[str, ...], suffix: str = "") -> list[IRLRow]:
     ]
 
 
-def variants(inpainters: tuple[str, ...], named: dict[str, tuple[str, dict]]) -> list[IRLRow]:
-    """Makes rows of variants of IRL-Net: by method, the end of the training's name, arguments."""
+def variants(inpainters: tuple[str, ...], name: str) -> list[IRLRow]:
+    """Makes a row of each variant of IRL-Net that a table has, for each inpainter."""
     return [
-        IRLRow(method, f"irl_{name}{end}", (name,), (name,), "irl_paper", model=model)
-        for method, (end, model) in named.items()
-        for name in inpainters
+        IRLRow(method, f"irl_{one}{end}", (one,), (one,), "irl_paper", model=model)
+        for method, (end, model) in TABLES[name].about["variants"].items()
+        for one in inpainters
     ]
-
-
-FUSIONS = {
-    "early fusion": ("", {}),
-    "middle fusion": ("_middle", {"fusion": "middle"}),
-    "late fusion": ("_late", {"fusion": "late"}),
-}
-BLOCKS = {
-    "w BN": ("_bn", {"block": "bn", "attention": False}),
-    "w/o BN": ("_plain", {"block": "plain", "attention": False}),
-    "w/o BN w SE": ("_se", {"attention": False}),
-    "w Attention": ("", {}),
-}
 
 
 def generalization(inpainters: tuple[str, ...]) -> list[IRLRow]:
@@ -183,8 +169,8 @@ def _mixture(method: str, end: str, trained_on, inpainters) -> IRLRow:
 ROWS: dict[str, Callable[[tuple[str, ...]], list[IRLRow]]] = {
     "1": comparison,
     "2": partial(comparison, suffix="_faces"),
-    "3": partial(variants, named=FUSIONS),
-    "4": partial(variants, named=BLOCKS),
+    "3": partial(variants, name="3"),
+    "4": partial(variants, name="4"),
     "5": generalization,
     "6": mixtures,
 }
@@ -193,13 +179,7 @@ TABLES = core.read_tables("irl")
 
 
 def all_rows(name: str, inpainters: Sequence[str] | None, shipped: Sequence[str]) -> list[IRLRow]:
-    """Makes the rows of a table, those of the shipped presets last.
-
-    Args:
-        name: Number of the table.
-        inpainters: Inpainters that the table is about; `None` for its own.
-        shipped: Names of the shipped presets.
-    """
+    """Makes the rows of a table, about its own inpainters or others, shipped presets last."""
     about = TABLES[name].about
     own = ROWS[name](tuple(inpainters or about["inpainters"]))
     if about["shipped"] is None:
@@ -353,12 +333,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Found], list[dict]]]] = {
 
 
 def make(run: IRLEvaluation) -> int:
-    """Makes a table; returns the exit code.
-
-    Raises:
-        ValueError: An inpainter, a corpus or weights are missing or do not fit.
-        OSError: Something cannot be read or written.
-    """
+    """Makes a table; returns the exit code."""
     run, asked = run.limited(), run.table
     table, shipped = TABLES[asked.name], presets.list_presets()
     rows = all_rows(asked.name, run.inpainters, shipped)

@@ -145,7 +145,7 @@ class _Outputs:
 
     Args:
         out: Output folder.
-        name: Of the outputs.
+        name: Name of the outputs.
         job: Says which outputs there are.
         earlier: Report line of an earlier run, if any.
         inputs: Files that must neither be replaced nor removed, as `_identities` gives them.

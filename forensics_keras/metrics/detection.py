@@ -19,7 +19,7 @@ def verdict(flagged_share: float) -> str:
     """Judges a whole picture by its share of flagged pixels.
 
     Args:
-        flagged_share: flagged pixels over all pixels, 0 to 1.
+        flagged_share: Flagged pixels over all pixels, 0 to 1.
 
     Returns:
         `"manipulated"` from `MIN_FLAGGED_SHARE` on, else `"nothing found"`: the absence of traces
@@ -48,7 +48,7 @@ def untouched_scores(probability: np.ndarray, threshold: float = 0.5) -> dict[st
 
     Args:
         probability: float array (H, W), values 0 to 1.
-        threshold: a pixel is flagged from this probability on.
+        threshold: A pixel is flagged from this probability on.
 
     Returns:
         `pixels_flagged`, the share of flagged pixels (0 to 1), and `picture_flagged`, True when
@@ -56,7 +56,7 @@ def untouched_scores(probability: np.ndarray, threshold: float = 0.5) -> dict[st
         (of pictures of one size) and the share of pictures flagged.
 
     Raises:
-        ValueError: when a probability is not finite.
+        ValueError: If a probability is not finite.
     """
     if not np.isfinite(probability).all():
         raise ValueError("the probability map has values that are not finite")
@@ -70,10 +70,10 @@ def detection_scores(
     """Measures how well a score per picture tells forged pictures from untouched ones.
 
     Args:
-        forged: scores of forged pictures, at least one.
-        untouched: scores of untouched pictures, at least one.
-        seed: of the bootstrap.
-        resamples: number of resampled values; both kinds of pictures are resampled.
+        forged: Scores of forged pictures, at least one.
+        untouched: Scores of untouched pictures, at least one.
+        seed: Seed of the bootstrap.
+        resamples: Number of resampled values; both kinds of pictures are resampled.
 
     Returns:
         `AUC`, the area under the ROC curve with ties counted half, and `false_alarms`, the share
@@ -101,11 +101,11 @@ def binary_scores(
     """Measures a binary classifier of pictures: MaLP's detection of manipulation, for one.
 
     Args:
-        positive: scores of pictures of the positive class, at least one.
-        negative: scores of the others, at least one.
-        threshold: a picture is called positive from this score on.
-        seed: of the bootstrap.
-        resamples: number of resampled values; both classes are resampled.
+        positive: Scores of pictures of the positive class, at least one.
+        negative: Scores of the others, at least one.
+        threshold: A picture is called positive from this score on.
+        seed: Seed of the bootstrap.
+        resamples: Number of resampled values; both classes are resampled.
 
     Returns:
         Each as `mean`, `low` and `high`, like `detection_scores`:

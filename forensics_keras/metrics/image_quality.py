@@ -19,15 +19,15 @@ def picture_psnr(picture: np.ndarray, original: np.ndarray, max_value: float = 2
 
     Args:
         picture: (H, W) or (H, W, C), of any dtype; works in bands, so that memory is bounded.
-        original: of the same shape.
-        max_value: the largest value there can be: 255 for 8-bit pictures, 1 for maps.
+        original: Picture of the same shape.
+        max_value: The largest value there can be: 255 for 8-bit pictures, 1 for maps.
 
     Returns:
         `10 log10(max_value^2 / mean squared difference)` in dB; infinity for equal pictures, which
         `irl_keras.reports.to_json` writes as null.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: If the shapes differ.
     """
     squared = 0.0
     for one, other in _bands(picture, original):
@@ -45,14 +45,14 @@ def picture_ssim(picture: np.ndarray, original: np.ndarray, max_value: float = 2
     Args:
         picture: (H, W) or (H, W, C), of any dtype, sides at least 11 pixels; works in bands, so
             that memory is bounded.
-        original: of the same shape.
-        max_value: the largest value there can be: 255 for 8-bit pictures, 1 for maps.
+        original: Picture of the same shape.
+        max_value: The largest value there can be: 255 for 8-bit pictures, 1 for maps.
 
     Returns:
         At most 1, which only equal pictures have.
 
     Raises:
-        ValueError: when the shapes differ or a side is shorter than the window.
+        ValueError: If the shapes differ or a side is shorter than the window.
 
     Example:
         >>> picture_ssim(np.zeros((16, 16), np.uint8), np.zeros((16, 16), np.uint8))
@@ -78,8 +78,8 @@ def ssim_map(one: np.ndarray, other: np.ndarray, max_value: float = 255.0) -> np
 
     Args:
         one: (H, W) or (H, W, C), of any dtype.
-        other: of the same shape.
-        max_value: the largest value there can be: 255 for 8-bit pictures, 1 for maps.
+        other: Picture of the same shape.
+        max_value: The largest value there can be: 255 for 8-bit pictures, 1 for maps.
 
     Returns:
         float64, of the same shape, -1 to 1.

@@ -16,16 +16,16 @@ def bootstrap_interval(
     of the data set, and is too narrow for a handful of pictures.
 
     Args:
-        values: one value a picture; NaN values are left out.
-        seed: of the resampling; equal seeds give equal intervals.
-        level: coverage, between 0 and 1.
-        resamples: number of resampled means.
+        values: One value a picture; NaN values are left out.
+        seed: Seed of the resampling; equal seeds give equal intervals.
+        level: Coverage, between 0 and 1.
+        resamples: Number of resampled means.
 
     Returns:
         (low, high); (NaN, NaN) when no value is left.
 
     Raises:
-        ValueError: when the level is not between 0 and 1.
+        ValueError: If the level is not between 0 and 1.
     """
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, not {level}")
@@ -47,15 +47,15 @@ def summarize(scores: Sequence[dict[str, float]], seed: int = 0) -> dict[str, di
     """Averages per-picture measures over pictures, with 95 % bootstrap intervals.
 
     Args:
-        scores: what `localization_scores` or `untouched_scores` gave, one a picture.
-        seed: of the bootstrap.
+        scores: What `localization_scores` or `untouched_scores` gave, one a picture.
+        seed: Seed of the bootstrap.
 
     Returns:
         For each measure `mean`, `low` and `high` of the interval, over the pictures where the
         measure is defined (not NaN); NaN when there are none.
 
     Raises:
-        ValueError: when there are no scores.
+        ValueError: If there are no scores.
     """
     if not scores:
         raise ValueError("no pictures to summarize")
@@ -75,9 +75,9 @@ def summarize_groups(
     """Averages the measures of each group of pictures: one row of a table a group.
 
     Args:
-        records: one a picture and condition: the fields of `by`, and `scores` as for `summarize`.
-        by: fields whose values make a group, for example method and degradation.
-        seed: of the bootstrap.
+        records: One a picture and condition: the fields of `by`, and `scores` as for `summarize`.
+        by: Fields whose values make a group, for example method and degradation.
+        seed: Seed of the bootstrap.
 
     Returns:
         For each group, in order of first appearance, the fields of `by`, the number of `pictures`

@@ -36,7 +36,7 @@ def flagged_pixels(probability: np.ndarray, threshold: float = 0.5) -> np.ndarra
     """Marks the pixels whose probability reaches the threshold.
 
     Args:
-        probability: array of any shape, values 0 to 1.
+        probability: Array of any shape, values 0 to 1.
         threshold: 0 to 1.
 
     Returns:
@@ -52,15 +52,15 @@ def localization_scores(
 
     Args:
         probability: float array (H, W), values 0 to 1.
-        truth: array (H, W), 0 for untouched and 1 (or True) for manipulated pixels.
-        threshold: a pixel is flagged from this probability on.
+        truth: Array (H, W), 0 for untouched and 1 (or True) for manipulated pixels.
+        threshold: A pixel is flagged from this probability on.
 
     Returns:
         The measures `mIoU`, `F1`, `precision`, `recall`, `IoU`, `AUC` and `best_F1`,
         each 0 to 1. All but the last two depend on the threshold.
 
     Raises:
-        ValueError: when the shapes differ, a probability is not finite, the truth holds anything
+        ValueError: If the shapes differ, a probability is not finite, the truth holds anything
             but 0 and 1, or it has no manipulated pixel (see `untouched_scores`).
 
     Example:
@@ -126,15 +126,15 @@ class LocalizationF1(keras.metrics.Metric):
     first picture with a manipulated pixel.
 
     Args:
-        threshold: a pixel is flagged from this probability on.
-        name: of the metric in logs.
-        dtype: of the computation.
+        threshold: A pixel is flagged from this probability on.
+        name: Name of the metric in logs.
+        dtype: Type of the computation.
 
     Call arguments:
         y_true: (N, H, W) or (N, H, W, 1), 0 and 1.
-        y_pred: probabilities, (N, H, W) or (N, H, W, C), of which the first channel counts: others
+        y_pred: Probabilities, (N, H, W) or (N, H, W, C), of which the first channel counts: others
             are for the loss.
-        sample_weight: optional, shape (N,) or more axes; a picture's weight is the mean of its
+        sample_weight: Optional, shape (N,) or more axes; a picture's weight is the mean of its
             weights over the other axes.
 
     Example:
