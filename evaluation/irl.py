@@ -23,19 +23,13 @@ from pathlib import Path
 from datasets.forging import Forging
 from datasets.inpainting import FAMILIES, INPAINTERS
 from datasets.pairs import is_pair_folder
+from evaluation import summaries
 from evaluation.measure import Measurements, measure_all
 from evaluation.methods import Loaded, load_file, load_irl_preset
 from evaluation.pictures import BUNDLED, Source, forged_photographs, given_pairs, say_failures
 from evaluation.report import Report, write_run
 from evaluation.run import IRLEvaluation, add_options, read_options
-from evaluation.summaries import (
-    FALSE_ALARM_TITLES,
-    UNTOUCHED_TITLES,
-    authentic,
-    false_alarms,
-    manipulated,
-    means,
-)
+from evaluation.summaries import FALSE_ALARM_TITLES, UNTOUCHED_TITLES
 from evaluation.tables import core
 from evaluation.tables import irl as tables
 from evaluation.trials import Contestant, forged_trials
@@ -92,23 +86,24 @@ def find_pictures(run: IRLEvaluation) -> tuple[dict, list[Source]]:
 
 def report(run: IRLEvaluation, loaded: Loaded, data: dict, measured: Measurements) -> Report:
     """Makes the report of a single evaluation."""
-    groups = {"forged": manipulated(measured.records), "untouched": authentic(measured.records)}
-    summaries = {kind: means(group, CONDITION, run.seed) for kind, group in groups.items()}
-    summaries["detection"] = false_alarms(measured.records, CONDITION, run.seed)
+    records, seed = measured.records, run.seed
+    groups = {"forged": summaries.manipulated(records), "untouched": summaries.authentic(records)}
+    found = {kind: summaries.means(group, CONDITION, seed) for kind, group in groups.items()}
+    found["detection"] = summaries.false_alarms(records, CONDITION, seed)
     results = {
         "data": data,
         "weights": loaded.weights,
         "degradations": run.degradations or DEGRADATIONS,
         "threshold": run.threshold,
-        "seed": run.seed,
-        **summaries,
+        "seed": seed,
+        **found,
         "pictures": groups,
         "failed": measured.failed,
     }
     sections = {
-        "Forged pictures": summary_rows(summaries["forged"], FORGED_TITLES),
-        "Untouched pictures": summary_rows(summaries["untouched"], UNTOUCHED_TITLES, digits=4),
-        "Detection": summary_rows(summaries["detection"], FALSE_ALARM_TITLES),
+        "Forged pictures": summary_rows(found["forged"], FORGED_TITLES),
+        "Untouched pictures": summary_rows(found["untouched"], UNTOUCHED_TITLES, digits=4),
+        "Detection": summary_rows(found["detection"], FALSE_ALARM_TITLES),
     }
     return Report(loaded.method.name, sections, EXPLANATION, results, measured.grid)
 

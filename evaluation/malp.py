@@ -19,21 +19,13 @@ from pathlib import Path
 
 import malp_keras
 from datasets.manipulations import HARMLESS, MANIPULATIONS
+from evaluation import summaries
 from evaluation.calibration import DEGRADATIONS, calibrate, write_calibration
 from evaluation.measure import Measurements, baselines
 from evaluation.methods import Loaded, load_file, load_malp
 from evaluation.pictures import BUNDLED, Source, say_failures, squares, work_through
 from evaluation.report import Report, write_run
 from evaluation.run import MaLPEvaluation, add_options, read_options
-from evaluation.summaries import (
-    classification,
-    classification_rows,
-    judged,
-    manipulated,
-    means,
-    quality_rows,
-    verdict_rows,
-)
 from evaluation.tables import core
 from evaluation.tables import malp as tables
 from evaluation.trials import Conditions, find_manipulation
@@ -116,10 +108,10 @@ def report(
         "calibration": methods[0].thresholds,
         "seed": seed,
         "summaries": {
-            "maps": means(manipulated(records), of_maps, seed),
-            "detection": classification(records, of_all, every, seed),
-            "verdicts": means(judged(records), of_verdicts, seed),
-            "protected": means(measured.quality, of_all, seed),
+            "maps": summaries.means(summaries.manipulated(records), of_maps, seed),
+            "detection": summaries.classification(records, of_all, every, seed),
+            "verdicts": summaries.means(summaries.judged(records), of_verdicts, seed),
+            "protected": summaries.means(measured.quality, of_all, seed),
         },
         "pictures": records,
         "quality": measured.quality,
@@ -128,11 +120,13 @@ def report(
     sections = {
         "Fakeness maps": tables.map_rows(records, CONDITION, seed),
         "Fakeness maps, all manipulations": tables.map_rows(records, of_maps, seed),
-        "Manipulated or not": classification_rows(records, CONDITION, every, seed),
-        "Manipulated or not, all conditions": classification_rows(records, of_all, every, seed),
-        "Verdicts": verdict_rows(records, (*of_verdicts, "degradation"), seed),
-        "Verdicts, all conditions": verdict_rows(records, of_verdicts, seed),
-        "Protected pictures": quality_rows(measured, seed),
+        "Manipulated or not": summaries.classification_rows(records, CONDITION, every, seed),
+        "Manipulated or not, all conditions": summaries.classification_rows(
+            records, of_all, every, seed
+        ),
+        "Verdicts": summaries.verdict_rows(records, (*of_verdicts, "degradation"), seed),
+        "Verdicts, all conditions": summaries.verdict_rows(records, of_verdicts, seed),
+        "Protected pictures": summaries.quality_rows(measured, seed),
     }
     notes = [*tables.EXPLANATION, *map(threshold_note, methods)]
     return Report(methods[0].name, sections, notes, results, measured.grid)

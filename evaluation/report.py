@@ -74,13 +74,12 @@ def _write(report: Report, values: Path, page: Path, picture: Path) -> None:
 
 def mark_quick(rows: Sequence[dict]) -> list[dict]:
     """Marks every measured number of a quick run, so that none is quoted without it."""
-    return [{key: _marked(key, value) for key, value in row.items()} for row in rows]
 
+    def marked(column: str, value: object) -> object:
+        # Numbers that are not text are counts and conditions.
+        if not str(value)[:1].isdigit() or column.startswith("paper's") or type(value) is not str:
+            return value
+        first, *rest = value.split("\n")
+        return "\n".join([f"{first}{QUICK_MARK}", *rest])
 
-def _marked(column: str, value: object) -> object:
-    # Numbers that are not text are counts and conditions.
-    text = value if isinstance(value, str) else ""
-    if not text[:1].isdigit() or column.startswith("paper's"):
-        return value
-    first, *rest = text.split("\n")
-    return "\n".join([f"{first}{QUICK_MARK}", *rest])
+    return [{key: marked(key, value) for key, value in row.items()} for row in rows]

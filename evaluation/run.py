@@ -53,8 +53,7 @@ class IRLEvaluation(EvaluationRun):
     """What is measured of methods that find inpainting.
 
     Attributes:
-        inpainters: Inpainters or families that photographs are forged with; `None` for the usual
-            ones, or those of the table.
+        inpainters: Photographs are forged with these; `None` for the usual or the table's.
         threshold: A pixel is flagged from this probability on, 0 to 1.
         published: Folder of pair folders forged by others, for tables.
     """

@@ -16,7 +16,6 @@ import keras
 
 from datasets import build
 from datasets.open import pair_folders
-from evaluation.measure import Measurements
 from evaluation.methods import Loaded, load_file
 from evaluation.pictures import Source, say_failures
 from evaluation.report import Report, write_table
@@ -75,6 +74,10 @@ class TableRun:
     plan: bool = False
     quick: bool = False
     budget: Budget = field(default_factory=Budget)
+
+    def folder(self, out: Path) -> Path:
+        """Returns the folder of a table's files: quick runs are kept apart."""
+        return out / "quick" if self.quick else out
 
 
 @dataclass(frozen=True)
@@ -271,15 +274,9 @@ def seconds_per_picture(
     return (clock() - start) / (TIMED_STEPS * run.experiment.batch_size), model.count_params()
 
 
-def finish(
-    name: str,
-    table: TableRun,
-    report: Report,
-    out: Path,
-    sources: Sequence[Source],
-    measured: Measurements,
-) -> int:
-    """Prints and writes a table; returns the exit code."""
+def finish(system: str, run, report: Report, sources: Sequence[Source], measured) -> int:
+    """Prints and writes the table that an evaluation run asks for; returns the exit code."""
+    table = run.table
     code = say_failures(measured.failed, sources) if sources else ExitCode.DONE
     results = {
         "table": table.name,
@@ -290,13 +287,9 @@ def finish(
         "failed": measured.failed,
     }
     report = replace(report, results=results, grid=measured.grid)
-    write_table(report, out_folder(out, table), name, table.quick)
+    name = f"{system}_table_{table.name}"
+    write_table(report, table.folder(run.out), name, table.quick)
     return code
-
-
-def out_folder(out: Path, table: TableRun) -> Path:
-    """Returns the folder of a table's files: quick runs are kept apart."""
-    return out / "quick" if table.quick else out
 
 
 def weights_notes(weights: Sequence[Mapping[str, str]]) -> list[str]:

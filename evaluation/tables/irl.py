@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -342,8 +341,13 @@ def make(run: IRLEvaluation) -> int:
     check_installed(asked.name, rows)
     corpus = asked.corpora and asked.corpora / table.about["photographs"]
     data = corpus.name if corpus else "bundled"
-    trainings = trainings_of(asked, corpus, data, core.out_folder(run.out, asked), run.seed)
-    forging = forging_of(rows, run)
+    budget, out = QUICK if asked.quick else asked.budget, asked.folder(run.out)
+    pairs = out / "pairs" / f"{data}_{budget.pairs}" if budget.pairs else None
+    corpora = (corpus,) if corpus else ()
+    trainings = core.Trainings(out / "training" / data, corpora, budget, run.seed, pairs)
+    tested_on = tuple(dict.fromkeys(name for row in rows for name in row.tested_on))
+    size = min(run.size or SIZE, QUICK_SIZE if asked.quick else run.size or SIZE)
+    forging = Forging(tested_on, size, run.seed)
     sources = pictures.forged_photographs(corpus and corpus / "test", forging, run.limit, data)
     if run.published and any(row.published for row in rows):
         sources += pictures.published_pairs(run.published, run.limit)
@@ -374,24 +378,7 @@ def make(run: IRLEvaluation) -> int:
         "paper": {"source": table.source, "percent": table.paper},
     }
     report = Report(f"Table {asked.name}: {table.title}", sections, notes(table, results), results)
-    return core.finish(f"irl_table_{asked.name}", asked, report, run.out, sources, measured)
-
-
-def trainings_of(
-    asked: core.TableRun, corpus: Path | None, data: str, out: Path, seed: int
-) -> core.Trainings:
-    """Says where the networks of a table are trained, and with what."""
-    budget = QUICK if asked.quick else asked.budget
-    pairs = out / "pairs" / f"{data}_{budget.pairs}" if budget.pairs else None
-    corpora = (corpus,) if corpus else ()
-    return core.Trainings(out / "training" / data, corpora, budget, seed, pairs)
-
-
-def forging_of(rows: Sequence[IRLRow], run: IRLEvaluation) -> Forging:
-    """Says how the photographs of a table are forged."""
-    tested_on = tuple(dict.fromkeys(name for row in rows for name in row.tested_on))
-    size = run.size or SIZE
-    return Forging(tested_on, min(size, QUICK_SIZE) if run.table.quick else size, run.seed)
+    return core.finish("irl", run, report, sources, measured)
 
 
 def measure_rows(sources, rows: Sequence[IRLRow], networks, run) -> measure.Measurements:

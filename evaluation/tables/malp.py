@@ -165,7 +165,7 @@ def make_trained(run: MaLPEvaluation) -> int:
     budget = QUICK if asked.quick else asked.budget
     corpus = "bundled" if asked.corpora is None else asked.corpora.name
     corpora = tuple(asked.corpora / name for name in CORPORA[config]) if asked.corpora else ()
-    folder = core.out_folder(run.out, asked) / "training" / corpus
+    folder = asked.folder(run.out) / "training" / corpus
     trainings = core.Trainings(folder, corpora, budget, run.seed)
     trained_on = {row.method: row.experiment(budget).recipe.manipulations for row in rows}
     own = list(dict.fromkeys(name for names in trained_on.values() for name in names))
@@ -198,8 +198,7 @@ def make_trained(run: MaLPEvaluation) -> int:
     ]
     sections = trained_sections(table, list(trained_on), measured, methods, run.seed)
     report = Report(f"MaLP: {table.title}", sections, notes, results)
-    name = f"malp_table_{asked.name}"
-    return core.finish(name, asked, report, run.out, sources, measured)
+    return core.finish("malp", run, report, sources, measured)
 
 
 def measure_methods(
@@ -316,8 +315,7 @@ def make_untrained(run: MaLPEvaluation, loaded: Sequence[Loaded], conditions: Co
         "seed": run.seed,
     }
     report = Report(f"MaLP: {TABLES[asked.name].title}", made.sections, made.notes, results)
-    name = f"malp_table_{asked.name}"
-    return core.finish(name, asked, report, run.out, made.sources, made.measured)
+    return core.finish("malp", run, report, made.sources, made.measured)
 
 
 def degraded(run: MaLPEvaluation, methods: Sequence[Localizer], conditions: Conditions) -> Made:
