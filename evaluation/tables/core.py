@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import keras
 
-from datasets import build
+from datasets.build import Build
 from datasets.open import pair_folders
 from evaluation.methods import Loaded, load_file
 from evaluation.pictures import Source, say_failures
@@ -183,17 +183,14 @@ class Trainings:
             # Fewer of what is rare in the mixture, which may be slow.
             count = round(self.budget.pairs * min(recipe.inpainters.get(name, 1.0), 1.0))
             print(f"Pairs of {name}:", flush=True)
-            options = {
-                "--data": self.corpora[0],
-                "--split": "train",
-                "--inpainters": name,
-                "--count": max(count, 1),
-                "--seed": self.seed,
-                "--out": self.pairs / name,
-            }
-            done = build.main([str(part) for option in options.items() for part in option])
-            if done not in (ExitCode.DONE, ExitCode.SOME_FAILED):  # some photographs may be bad
-                raise ValueError(f"{self.pairs / name}: could not be built")
+            Build(
+                data=self.corpora[0],
+                split="train",
+                inpainters=(name,),
+                count=max(count, 1),
+                seed=self.seed,
+                out=self.pairs / name,
+            ).run()
 
     def load(self, row: Row, threshold: float = 0.5) -> Loaded:
         """Loads a row's network, with the name, SHA-256 and training of its weights."""
