@@ -140,18 +140,11 @@ def read_run(options: argparse.Namespace) -> IRLEvaluation:
     core.check_options(options, options.table is not None, effort, ("published",))
     if options.pairs and not options.corpora:
         raise ValueError("--pairs needs --corpora: the bundled photographs are too few for it")
-    table = options.table and core.TableRun(
-        options.table,
-        options.corpora,
-        options.plan,
-        options.quick,
-        core.Budget(
-            steps=options.steps,
-            size=options.crop_size,
-            learning_rate=options.learning_rate,
-            pairs=options.pairs,
-            precision=options.mixed_precision,
-            model={"width": options.width} if options.width else {},
-        ),
+    table = core.read_table(
+        options,
+        size=options.crop_size,
+        learning_rate=options.learning_rate,
+        pairs=options.pairs,
+        model={"width": options.width} if options.width else {},
     )
     return read_options(IRLEvaluation, options, table)

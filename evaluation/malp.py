@@ -231,15 +231,6 @@ def read_run(options: argparse.Namespace) -> MaLPEvaluation:
         raise ValueError("--calibrate needs --preset and --data with validation photographs")
     core.check_options(options, trains, ("filters",), ("config",))
     filters = options.filters
-    table = options.table and core.TableRun(
-        options.table,
-        options.corpora,
-        options.plan,
-        options.quick,
-        core.Budget(
-            steps=options.steps,
-            precision=options.mixed_precision,
-            model={"filters": filters, "classifier_filters": filters} if filters else {},
-        ),
-    )
+    model = {"filters": filters, "classifier_filters": filters} if filters else {}
+    table = core.read_table(options, model=model)
     return read_options(MaLPEvaluation, options, table)

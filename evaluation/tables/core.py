@@ -315,6 +315,14 @@ def add_options(parser: argparse.ArgumentParser, names: Sequence[str]):
     return table
 
 
+def read_table(options: argparse.Namespace, **effort) -> TableRun | None:
+    """Makes what the options about tables say; `effort` is what a system's budget has besides."""
+    if options.table is None:
+        return None
+    budget = Budget(steps=options.steps, precision=options.mixed_precision, **effort)
+    return TableRun(options.table, options.corpora, options.plan, options.quick, budget)
+
+
 def check_options(
     options: argparse.Namespace, trains: bool, of_effort: Sequence[str], of_tables: Sequence[str]
 ) -> None:
