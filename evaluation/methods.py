@@ -51,6 +51,7 @@ class Proactive(Protector):
         branch: keras.Model | None = None,
     ):
         super().__init__(model, name, calibration)
+        self.size = model.size
         self.scaled = scaled
         self.branch = branch
         self.protects = model.template_layer.strength > 0
