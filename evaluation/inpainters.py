@@ -249,20 +249,20 @@ def add_parser(commands) -> None:
     """Adds the command `inpainters`."""
     parser = commands.add_parser(
         "inpainters",
-        help="how good inpainters are",
+        help="How good inpainters are",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add, default = parser.add_argument, "(default: %(default)s)"
-    text = "pristine photographs (default: bundled ones)"
+    text = "Pristine photographs (default: bundled ones)"
     add("--data", type=Path, metavar="FOLDER", help=text)
     options = {"choices": INPAINTERS, "default": list(INPAINTERS), "metavar": "NAME"}
-    text = f"any of {', '.join(INPAINTERS)} (default: all); {BASELINE} is always measured"
+    text = f"Any of {', '.join(INPAINTERS)} (default: all); {BASELINE} is always measured"
     add("--inpainters", nargs="+", **options, help=text)
-    add("--size", type=at_least(64), default=256, help=f"side of crops, in pixels {default}")
-    add("--count", type=at_least(1), help="number of crops (default: one of each photograph)")
-    add("--seed", type=at_least(0), default=0, help=f"seed of crops and holes {default}")
-    add("--out", type=Path, default=Path("runs/quality"), help=f"output folder {default}")
+    add("--size", type=at_least(64), default=256, help=f"Side of crops, in pixels {default}")
+    add("--count", type=at_least(1), help="Number of crops (default: one of each photograph)")
+    add("--seed", type=at_least(0), default=0, help=f"Seed of crops and holes {default}")
+    add("--out", type=Path, default=Path("runs/quality"), help=f"Output folder {default}")
     renamed(parser, "--source", "--data")
     parser.set_defaults(run=lambda options: evaluate(read_run(options)))
 

@@ -116,20 +116,20 @@ def add_parser(commands) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    size = f"side of the forged crops, in pixels (default: {tables.SIZE})"
+    size = f"Side of the forged crops, in pixels (default: {tables.SIZE})"
     add_options(parser, "irl_small", "runs/evaluate", size, DEGRADATIONS)
     names, known = [*INPAINTERS, *FAMILIES], ", ".join(INPAINTERS)
-    text = f"any of {known} (default: {' '.join(USUAL)}, or those of the table)"
+    text = f"Any of {known} (default: {' '.join(USUAL)}, or those of the table)"
     parser.add_argument("--inpainters", nargs="+", choices=names, metavar="NAME", help=text)
-    text = "probability from which a pixel is flagged (default: %(default)s)"
+    text = "Probability from which a pixel is flagged (default: %(default)s)"
     parser.add_argument("--threshold", type=threshold, default=0.5, help=text)
     add = core.add_options(parser, list(tables.TABLES)).add_argument
-    text = "folder of pair folders forged by others, for table 5"
+    text = "Folder of pair folders forged by others, for table 5"
     add("--published", type=Path, metavar="FOLDER", help=text)
-    add("--width", type=float, help="width of all networks that are trained")
-    add("--crop-size", type=at_least(16), help="side of training crops, in pixels")
-    add("--learning-rate", type=float, help="peak of a cosine decay, in all trainings")
-    text = "pairs of each inpainter that are built and cut, instead of forging every crop anew"
+    add("--width", type=float, help="Width of all networks that are trained")
+    add("--crop-size", type=at_least(16), help="Side of training crops, in pixels")
+    add("--learning-rate", type=float, help="Peak of a cosine decay, in all trainings")
+    text = "Pairs of each inpainter that are built and cut, instead of forging every crop anew"
     add("--pairs", type=at_least(1), metavar="N", help=text)
     parser.set_defaults(run=lambda options: evaluate(read_run(options)))
 

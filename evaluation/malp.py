@@ -188,37 +188,37 @@ def add_parser(commands) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    size = "side of the squares that photographs are cut and shrunk to (default: the model's)"
+    size = "Side of the squares that photographs are cut and shrunk to (default: the model's)"
     model = add_options(parser, DEFAULT_PRESET, "runs/evaluate_malp", size, DEGRADATIONS)
-    model.add_argument("--key", type=Path, metavar="FILE", help="private key made by keygen")
+    model.add_argument("--key", type=Path, metavar="FILE", help="Private key made by train.py key")
     add = parser.add_argument
-    text = "network without templates to measure beside it, as table 2 trains it"
+    text = "Network without templates to measure beside it, as table 2 trains it"
     add("--passive", type=Path, metavar="FILE.keras", help=text)
     text = (
-        f"any of {', '.join(MANIPULATIONS)}; or of your own: a network from pictures to pictures "
+        f"Any of {', '.join(MANIPULATIONS)}; or of your own: a network from pictures to pictures "
         "(.keras, .onnx, or the folder of a SavedModel), or a folder that --export made (default: "
         "those of the preset's model card, or else the local edits and the classical inpainters)"
     )
     add("--manipulations", nargs="+", metavar="NAME", help=text)
-    ends, text = ("BLACK", "WHITE"), "numbers of your network's pictures (default: -1 1)"
+    ends, text = ("BLACK", "WHITE"), "Numbers of your network's pictures (default: -1 1)"
     add("--value-range", type=float, nargs=2, default=(-1.0, 1.0), metavar=ends, help=text)
-    text = "side of the pictures that your network takes"
+    text = "Side of the pictures that your network takes"
     add("--network-size", type=at_least(1), help=text)
     text = (
-        "only write the protected pictures, to manipulate them with any other program: put the "
+        "Only write the protected pictures, to manipulate them with any other program: put the "
         "results under the same names into FOLDER/manipulated, exact masks (if there are any) into "
         "FOLDER/mask, and give FOLDER to --manipulations"
     )
     add("--export", type=Path, metavar="FOLDER", help=text)
     text = (
-        "choose the preset's thresholds on these photographs, which must not be test photographs, "
+        "Choose the preset's thresholds on these photographs, which must not be test photographs, "
         "and write them into its model card"
     )
     add("--calibrate", action="store_true", help=text)
     add = core.add_options(parser, list(tables.TABLES)).add_argument
-    names, text = list(tables.CORPORA), "config file that the table's trainings start from"
+    names, text = list(tables.CORPORA), "Config file that the table's trainings start from"
     add("--config", type=lambda name: Path(name).stem, choices=names, help=text)
-    add("--filters", type=at_least(1), help="filters of each CNN and classifier")
+    add("--filters", type=at_least(1), help="Filters of each CNN and classifier")
     parser.set_defaults(run=lambda options: evaluate(read_run(options)))
 
 

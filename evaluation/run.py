@@ -103,16 +103,16 @@ def add_options(parser, preset: str, out: str, size: str, conditions: Sequence[s
     """
     model, add = parser.add_mutually_exclusive_group(), parser.add_argument
     default = "(default: %(default)s)"
-    model.add_argument("--preset", default=preset, help=f"name or folder of a preset {default}")
-    model.add_argument("--weights", type=Path, metavar="FILE.keras", help="model saved by Keras")
-    text = "pristine photographs, or for irl also forgeries with masks (default: bundled ones)"
+    model.add_argument("--preset", default=preset, help=f"Name or folder of a preset {default}")
+    model.add_argument("--weights", type=Path, metavar="FILE.keras", help="Model saved by Keras")
+    text = "Pristine photographs, or for irl also forgeries with masks (default: bundled ones)"
     add("--data", type=Path, metavar="FOLDER", help=text)
-    add("--out", type=Path, default=Path(out), help=f"output folder {default}")
+    add("--out", type=Path, default=Path(out), help=f"Output folder {default}")
     add("--size", type=at_least(16), help=size)
-    text = "conditions, such as clean jpeg:90 webp:80 blur:1 noise:5 resize:0.75 (default: "
+    text = "Conditions, such as clean jpeg:90 webp:80 blur:1 noise:5 resize:0.75 (default: "
     text += f"{' '.join(conditions)}, or those of the table)"
     spec = checked_by(degradations.parse)
     add("--degradations", nargs="+", type=spec, metavar="SPEC", help=text)
-    add("--seed", type=at_least(0), default=0, help=f"seed of all that is drawn {default}")
-    add("--limit", type=at_least(1), metavar="N", help="number of pictures at most")
+    add("--seed", type=at_least(0), default=0, help=f"Seed of all that is drawn {default}")
+    add("--limit", type=at_least(1), metavar="N", help="Number of pictures at most")
     return model

@@ -304,13 +304,13 @@ def add_options(parser: argparse.ArgumentParser, names: Sequence[str]):
     """Adds the options that the tables of both systems have; returns their group."""
     table = parser.add_argument_group("tables")
     add, effort = table.add_argument, table.add_mutually_exclusive_group()
-    add("--table", choices=names, help="table to make; docs/evaluation.md says what is in each")
-    text = "has scenes/ and faces/, each with train/, val/ and test/ photographs"
+    add("--table", choices=names, help="Table to make; docs/evaluation.md says what is in each")
+    text = "Folder with scenes/ and faces/, each with train/, val/ and test/ photographs"
     add("--corpora", type=Path, metavar="FOLDER", help=f"{text} (default: bundled ones)")
-    effort.add_argument("--plan", action="store_true", help="only say what would be trained")
-    text = "minutes: tiny networks, few pictures, marked numbers"
+    effort.add_argument("--plan", action="store_true", help="Only say what would be trained")
+    text = "Run of minutes: tiny networks, few pictures, marked numbers"
     effort.add_argument("--quick", action="store_true", help=text)
-    add("--steps", type=at_least(1), help="steps of each training, instead of its own")
+    add("--steps", type=at_least(1), help="Steps of each training, instead of its own")
     add_precision(table)
     return table
 
