@@ -30,13 +30,7 @@ DEGRADATIONS = (CLEAN, "jpeg:90", "jpeg:70")
 
 
 class Calibrator:
-    """Chooses the thresholds of a method from its inspections of validation photographs.
-
-    Example:
-        >>> calibrator = Calibrator()  # doctest: +SKIP
-        >>> measure_all(sources, trials, seed=0, watch=calibrator.add)  # doctest: +SKIP
-        >>> calibration = calibrator.choose("my photographs")  # doctest: +SKIP
-    """
+    """Chooses the thresholds of a method from its inspections of validation photographs."""
 
     def __init__(self):
         self._scores, self._curves = [], []
@@ -58,16 +52,12 @@ class Calibrator:
     def choose(self, data: str) -> Calibration:
         """Chooses the thresholds.
 
-        Args:
-            data: What the inspections were made of.
-
         Returns:
             The map's threshold with the largest mean F1, or where no exact mask is known, the
             least that at most `MAX_FALSE_ALARMS` of the pixels of authentic pictures reach; the
-            least score that at most `MAX_FALSE_ALARMS` of the authentic pictures reach; the
-            cosine halfway from the least that at most `MAX_FALSE_ALARMS` of the unprotected ones
-            reach to what as many of the authentic ones miss, or where the two kinds overlap, the
-            former.
+            least score that as few authentic pictures reach; the cosine halfway from the least
+            that as few unprotected ones reach to what as many of the authentic ones miss, or where
+            the two kinds overlap, the former. `data` says what the inspections were made of.
 
         Raises:
             ValueError: There was no authentic or no unprotected picture.
@@ -117,20 +107,13 @@ def reached_by_few(values: Sequence[float]) -> float:
 def calibrate(
     method: Localizer, sources: Sequence[Source], conditions: Conditions, seed: int, origin: str
 ) -> tuple[Calibration, list[dict]]:
-    """Chooses the thresholds of a method.
-
-    Args:
-        method: Proactive; its findings have a `cosine`.
-        sources: Photographs that are not tested on, of the method's size.
-        conditions: What happens to them.
-        seed: Seed of all that is drawn.
-        origin: Where the photographs are from, for the calibration's `data`.
+    """Chooses the thresholds of a method whose findings have a `cosine`.
 
     Returns:
-        The calibration, and the photographs that could not be read.
+        The calibration, whose `data` names the `origin` of the photographs, and the failures.
 
     Raises:
-        ValueError: None could be read.
+        ValueError: None of the photographs could be read.
     """
     calibrator = Calibrator()
     trials = protected_trials([method], conditions, seed)
@@ -168,12 +151,7 @@ def calibrate_photographs(
 
 
 def write_calibration(preset: str, calibration: Calibration) -> None:
-    """Writes a calibration into the model card of a preset.
-
-    Args:
-        preset: Name or folder of the preset.
-        calibration: The calibration.
-    """
+    """Writes a calibration into the model card of a preset, given by name or folder."""
     card = {**malp_keras.read_card(preset), "calibration": dataclasses.asdict(calibration)}
     shipped = Path(malp_keras.__file__).parent / "weights" / preset
     folder = shipped if preset in malp_keras.list_presets() else Path(preset)

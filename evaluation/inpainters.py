@@ -152,12 +152,7 @@ def _distance(found: np.ndarray, wanted: np.ndarray, share: np.ndarray) -> float
 
 
 def evaluate(run: InpainterRun) -> int:
-    """Measures inpainters; returns the exit code.
-
-    Raises:
-        ValueError: There are no photographs, or none could be measured.
-        OSError: Something cannot be read or written.
-    """
+    """Measures inpainters; returns the exit code, or raises ValueError if nothing is measured."""
     failed: list[dict] = []
     records, grid = [], []
     crops = choose_crops(run)
@@ -215,9 +210,9 @@ def differences_to_baseline(records: Sequence[dict]) -> list[dict]:
 def report(run: InpainterRun, records: Sequence[dict], failed: Sequence[dict], grid) -> Report:
     """Makes the report: means, and paired differences to the baseline."""
     forging = run.forging
-    summaries = metrics.summarize_groups(records, ["inpainter"], forging.seed)
-    differences = metrics.summarize_groups(
-        differences_to_baseline(records), ["inpainter"], forging.seed
+    summaries, differences = (
+        metrics.summarize_groups(some, ["inpainter"], forging.seed)
+        for some in (records, differences_to_baseline(records))
     )
     sections = {
         "Inside the hole": table_rows(summaries),
@@ -237,14 +232,7 @@ def report(run: InpainterRun, records: Sequence[dict], failed: Sequence[dict], g
 
 
 def table_rows(summaries: Sequence[dict]) -> list[dict[str, object]]:
-    """Makes table rows of summaries, each measure with its own number of digits.
-
-    Args:
-        summaries: As `metrics.summarize_groups` gives them.
-
-    Returns:
-        Rows for `text_table`; cells are means above their intervals.
-    """
+    """Makes table rows of summaries, means above their intervals, with the digits of `DIGITS`."""
     rows = []
     for summary in summaries:
         row = {"inpainter": summary["inpainter"], "crops": summary["pictures"]}
@@ -261,39 +249,20 @@ def add_parser(commands) -> None:
     """Adds the command `inpainters`."""
     parser = commands.add_parser(
         "inpainters",
-        help="how good inpainters are",
+        help="How good inpainters are",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="FOLDER",
-        help="pristine photographs; by default the bundled test photographs",
-    )
-    parser.add_argument(
-        "--inpainters",
-        nargs="+",
-        choices=INPAINTERS,
-        default=list(INPAINTERS),
-        metavar="NAME",
-        help=f"any of {', '.join(INPAINTERS)} (default: all); {BASELINE} is always measured",
-    )
-    parser.add_argument(
-        "--size", type=at_least(64), default=256, help="side of crops, in pixels (default: 256)"
-    )
-    parser.add_argument(
-        "--count", type=at_least(1), help="number of crops (default: one of each photograph)"
-    )
-    parser.add_argument(
-        "--seed", type=at_least(0), default=0, help="seed of crops and holes (default: 0)"
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("runs/quality"),
-        help="output folder (default: %(default)s)",
-    )
+    add, default = parser.add_argument, "(default: %(default)s)"
+    text = "Pristine photographs (default: bundled ones)"
+    add("--data", type=Path, metavar="FOLDER", help=text)
+    options = {"choices": INPAINTERS, "default": list(INPAINTERS), "metavar": "NAME"}
+    text = f"Any of {', '.join(INPAINTERS)} (default: all); {BASELINE} is always measured"
+    add("--inpainters", nargs="+", **options, help=text)
+    add("--size", type=at_least(64), default=256, help=f"Side of crops, in pixels {default}")
+    add("--count", type=at_least(1), help="Number of crops (default: one of each photograph)")
+    add("--seed", type=at_least(0), default=0, help=f"Seed of crops and holes {default}")
+    add("--out", type=Path, default=Path("runs/quality"), help=f"Output folder {default}")
     renamed(parser, "--source", "--data")
     parser.set_defaults(run=lambda options: evaluate(read_run(options)))
 

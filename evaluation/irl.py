@@ -23,19 +23,13 @@ from pathlib import Path
 from datasets.forging import Forging
 from datasets.inpainting import FAMILIES, INPAINTERS
 from datasets.pairs import is_pair_folder
+from evaluation import summaries
 from evaluation.measure import Measurements, measure_all
 from evaluation.methods import Loaded, load_file, load_irl_preset
 from evaluation.pictures import BUNDLED, Source, forged_photographs, given_pairs, say_failures
 from evaluation.report import Report, write_run
 from evaluation.run import IRLEvaluation, add_options, read_options
-from evaluation.summaries import (
-    FALSE_ALARM_TITLES,
-    UNTOUCHED_TITLES,
-    authentic,
-    false_alarms,
-    manipulated,
-    means,
-)
+from evaluation.summaries import FALSE_ALARM_TITLES, UNTOUCHED_TITLES
 from evaluation.tables import core
 from evaluation.tables import irl as tables
 from evaluation.trials import Contestant, forged_trials
@@ -58,9 +52,7 @@ EXPLANATION = (
 def evaluate(run: IRLEvaluation) -> int:
     """Measures a method on forgeries, or makes a table; returns the exit code.
 
-    Raises:
-        ValueError: Data or weights do not fit, or no picture could be measured.
-        OSError: Something cannot be read or written.
+    Raises OSError or ValueError if data or weights do not fit, or no picture could be measured.
     """
     if run.table:
         return tables.make(run)
@@ -94,23 +86,24 @@ def find_pictures(run: IRLEvaluation) -> tuple[dict, list[Source]]:
 
 def report(run: IRLEvaluation, loaded: Loaded, data: dict, measured: Measurements) -> Report:
     """Makes the report of a single evaluation."""
-    groups = {"forged": manipulated(measured.records), "untouched": authentic(measured.records)}
-    summaries = {kind: means(group, CONDITION, run.seed) for kind, group in groups.items()}
-    summaries["detection"] = false_alarms(measured.records, CONDITION, run.seed)
+    records, seed = measured.records, run.seed
+    groups = {"forged": summaries.manipulated(records), "untouched": summaries.authentic(records)}
+    found = {kind: summaries.means(group, CONDITION, seed) for kind, group in groups.items()}
+    found["detection"] = summaries.false_alarms(records, CONDITION, seed)
     results = {
         "data": data,
         "weights": loaded.weights,
         "degradations": run.degradations or DEGRADATIONS,
         "threshold": run.threshold,
-        "seed": run.seed,
-        **summaries,
+        "seed": seed,
+        **found,
         "pictures": groups,
         "failed": measured.failed,
     }
     sections = {
-        "Forged pictures": summary_rows(summaries["forged"], FORGED_TITLES),
-        "Untouched pictures": summary_rows(summaries["untouched"], UNTOUCHED_TITLES, digits=4),
-        "Detection": summary_rows(summaries["detection"], FALSE_ALARM_TITLES),
+        "Forged pictures": summary_rows(found["forged"], FORGED_TITLES),
+        "Untouched pictures": summary_rows(found["untouched"], UNTOUCHED_TITLES, digits=4),
+        "Detection": summary_rows(found["detection"], FALSE_ALARM_TITLES),
     }
     return Report(loaded.method.name, sections, EXPLANATION, results, measured.grid)
 
@@ -123,73 +116,35 @@ def add_parser(commands) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    size = f"side of the forged crops, in pixels (default: {tables.SIZE})"
+    size = f"Side of the forged crops, in pixels (default: {tables.SIZE})"
     add_options(parser, "irl_small", "runs/evaluate", size, DEGRADATIONS)
-    parser.add_argument(
-        "--inpainters",
-        nargs="+",
-        choices=[*INPAINTERS, *FAMILIES],
-        metavar="NAME",
-        help=f"any of {', '.join(INPAINTERS)} (default: {' '.join(USUAL)}, or those of the table)",
-    )
-    parser.add_argument(
-        "--threshold",
-        type=threshold,
-        default=0.5,
-        help="probability from which a pixel is flagged (default: %(default)s)",
-    )
-    table = core.add_options(parser, list(tables.TABLES))
-    table.add_argument(
-        "--published",
-        type=Path,
-        metavar="FOLDER",
-        help="folder of pair folders forged by others, for table 5",
-    )
-    table.add_argument("--width", type=float, help="width of all networks that are trained")
-    table.add_argument(
-        "--crop-size", type=at_least(16), help="side of training crops, pixels, instead of 256"
-    )
-    table.add_argument(
-        "--learning-rate",
-        type=float,
-        help="peak of a cosine decay in all trainings, instead of each network's own rate",
-    )
-    table.add_argument(
-        "--pairs",
-        type=at_least(1),
-        metavar="N",
-        help="build so many pairs of each inpainter and cut all training crops from them, "
-        "instead of forging every crop anew",
-    )
-    parser.set_defaults(run=_run)
-
-
-def _run(options: argparse.Namespace) -> int:
-    return evaluate(read_run(options))
+    names, known = [*INPAINTERS, *FAMILIES], ", ".join(INPAINTERS)
+    text = f"Any of {known} (default: {' '.join(USUAL)}, or those of the table)"
+    parser.add_argument("--inpainters", nargs="+", choices=names, metavar="NAME", help=text)
+    text = "Probability from which a pixel is flagged (default: %(default)s)"
+    parser.add_argument("--threshold", type=threshold, default=0.5, help=text)
+    add = core.add_options(parser, list(tables.TABLES)).add_argument
+    text = "Folder of pair folders forged by others, for table 5"
+    add("--published", type=Path, metavar="FOLDER", help=text)
+    add("--width", type=float, help="Width of all networks that are trained")
+    add("--crop-size", type=at_least(16), help="Side of training crops, in pixels")
+    add("--learning-rate", type=float, help="Peak of a cosine decay, in all trainings")
+    text = "Pairs of each inpainter that are built and cut, instead of forging every crop anew"
+    add("--pairs", type=at_least(1), metavar="N", help=text)
+    parser.set_defaults(run=lambda options: evaluate(read_run(options)))
 
 
 def read_run(options: argparse.Namespace) -> IRLEvaluation:
-    """Makes the run of parsed options.
-
-    Raises:
-        ValueError: Options do not go together.
-    """
+    """Makes the run of parsed options; raises ValueError if they do not go together."""
     effort = ("width", "crop_size", "learning_rate", "pairs")
     core.check_options(options, options.table is not None, effort, ("published",))
     if options.pairs and not options.corpora:
         raise ValueError("--pairs needs --corpora: the bundled photographs are too few for it")
-    table = options.table and core.TableRun(
-        options.table,
-        options.corpora,
-        options.plan,
-        options.quick,
-        core.Budget(
-            steps=options.steps,
-            size=options.crop_size,
-            learning_rate=options.learning_rate,
-            pairs=options.pairs,
-            precision=options.mixed_precision,
-            model={"width": options.width} if options.width else {},
-        ),
+    table = core.read_table(
+        options,
+        size=options.crop_size,
+        learning_rate=options.learning_rate,
+        pairs=options.pairs,
+        model={"width": options.width} if options.width else {},
     )
     return read_options(IRLEvaluation, options, table)

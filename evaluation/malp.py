@@ -19,21 +19,13 @@ from pathlib import Path
 
 import malp_keras
 from datasets.manipulations import HARMLESS, MANIPULATIONS
+from evaluation import summaries
 from evaluation.calibration import DEGRADATIONS, calibrate, write_calibration
 from evaluation.measure import Measurements, baselines
 from evaluation.methods import Loaded, load_file, load_malp
 from evaluation.pictures import BUNDLED, Source, say_failures, squares, work_through
 from evaluation.report import Report, write_run
 from evaluation.run import MaLPEvaluation, add_options, read_options
-from evaluation.summaries import (
-    classification,
-    classification_rows,
-    judged,
-    manipulated,
-    means,
-    quality_rows,
-    verdict_rows,
-)
 from evaluation.tables import core
 from evaluation.tables import malp as tables
 from evaluation.trials import Conditions, find_manipulation
@@ -52,9 +44,7 @@ SIZE = 256
 def evaluate(run: MaLPEvaluation) -> int:
     """Measures, calibrates or exports, or makes a table; returns the exit code.
 
-    Raises:
-        ValueError: Data or weights do not fit, or no photograph could be measured.
-        OSError: Something cannot be read or written.
+    Raises OSError or ValueError if data or weights do not fit, or no picture could be measured.
     """
     if run.table and run.table.name in tables.TRAINED:
         return tables.make_trained(run)
@@ -87,11 +77,7 @@ def load(run: MaLPEvaluation) -> Loaded:
 
 
 def find_conditions(run: MaLPEvaluation) -> Conditions:
-    """Finds what happens to protected pictures.
-
-    The manipulations are by default those that the preset's model card names, or else the local
-    edits and the classical inpainters.
-    """
+    """Finds what happens to protected pictures; see `--manipulations` for the usual ones."""
     names = run.manipulations
     if names is None:
         card = {} if run.weights or run.key else malp_keras.read_card(run.preset)
@@ -111,7 +97,7 @@ def report(
     """Makes the report of a single evaluation."""
     methods = [one.method for one in loaded]
     every, seed, records = [*baselines(run.seed), *methods], run.seed, measured.records
-    of_maps, of_verdicts = ("method", "degradation"), ("method", "truth")
+    of_all, of_maps, of_verdicts = ("method",), ("method", "degradation"), ("method", "truth")
     results = {
         "data": data,
         "weights": loaded[0].weights,
@@ -122,10 +108,10 @@ def report(
         "calibration": methods[0].thresholds,
         "seed": seed,
         "summaries": {
-            "maps": means(manipulated(records), of_maps, seed),
-            "detection": classification(records, ("method",), every, seed),
-            "verdicts": means(judged(records), of_verdicts, seed),
-            "protected": means(measured.quality, ("method",), seed),
+            "maps": summaries.means(summaries.manipulated(records), of_maps, seed),
+            "detection": summaries.classification(records, of_all, every, seed),
+            "verdicts": summaries.means(summaries.judged(records), of_verdicts, seed),
+            "protected": summaries.means(measured.quality, of_all, seed),
         },
         "pictures": records,
         "quality": measured.quality,
@@ -134,13 +120,13 @@ def report(
     sections = {
         "Fakeness maps": tables.map_rows(records, CONDITION, seed),
         "Fakeness maps, all manipulations": tables.map_rows(records, of_maps, seed),
-        "Manipulated or not": classification_rows(records, CONDITION, every, seed),
-        "Manipulated or not, all conditions": classification_rows(
-            records, ("method",), every, seed
+        "Manipulated or not": summaries.classification_rows(records, CONDITION, every, seed),
+        "Manipulated or not, all conditions": summaries.classification_rows(
+            records, of_all, every, seed
         ),
-        "Verdicts": verdict_rows(records, (*of_verdicts, "degradation"), seed),
-        "Verdicts, all conditions": verdict_rows(records, of_verdicts, seed),
-        "Protected pictures": quality_rows(measured, seed),
+        "Verdicts": summaries.verdict_rows(records, (*of_verdicts, "degradation"), seed),
+        "Verdicts, all conditions": summaries.verdict_rows(records, of_verdicts, seed),
+        "Protected pictures": summaries.quality_rows(measured, seed),
     }
     notes = [*tables.EXPLANATION, *map(threshold_note, methods)]
     return Report(methods[0].name, sections, notes, results, measured.grid)
@@ -202,72 +188,42 @@ def add_parser(commands) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    size = "side of the squares that photographs are cut and shrunk to (default: the model's)"
+    size = "Side of the squares that photographs are cut and shrunk to (default: the model's)"
     model = add_options(parser, DEFAULT_PRESET, "runs/evaluate_malp", size, DEGRADATIONS)
-    model.add_argument("--key", type=Path, metavar="FILE", help="private key made by keygen")
-    parser.add_argument(
-        "--passive",
-        type=Path,
-        metavar="FILE.keras",
-        help="network without templates to measure beside it, as table 2 trains it",
+    model.add_argument("--key", type=Path, metavar="FILE", help="Private key made by train.py key")
+    add = parser.add_argument
+    text = "Network without templates to measure beside it, as table 2 trains it"
+    add("--passive", type=Path, metavar="FILE.keras", help=text)
+    text = (
+        f"Any of {', '.join(MANIPULATIONS)}; or of your own: a network from pictures to pictures "
+        "(.keras, .onnx, or the folder of a SavedModel), or a folder that --export made (default: "
+        "those of the preset's model card, or else the local edits and the classical inpainters)"
     )
-    parser.add_argument(
-        "--manipulations",
-        nargs="+",
-        metavar="NAME",
-        help=f"any of {', '.join(MANIPULATIONS)}; or of your own: a network from pictures to "
-        "pictures (.keras, .onnx, or the folder of a SavedModel), or a folder that --export made "
-        "(default: those of the preset's model card, or else the local edits and the classical "
-        "inpainters)",
+    add("--manipulations", nargs="+", metavar="NAME", help=text)
+    ends, text = ("BLACK", "WHITE"), "Numbers of your network's pictures (default: -1 1)"
+    add("--value-range", type=float, nargs=2, default=(-1.0, 1.0), metavar=ends, help=text)
+    text = "Side of the pictures that your network takes"
+    add("--network-size", type=at_least(1), help=text)
+    text = (
+        "Only write the protected pictures, to manipulate them with any other program: put the "
+        "results under the same names into FOLDER/manipulated, exact masks (if there are any) into "
+        "FOLDER/mask, and give FOLDER to --manipulations"
     )
-    parser.add_argument(
-        "--value-range",
-        type=float,
-        nargs=2,
-        default=(-1.0, 1.0),
-        metavar=("BLACK", "WHITE"),
-        help="numbers of your network's pictures (default: -1 1)",
+    add("--export", type=Path, metavar="FOLDER", help=text)
+    text = (
+        "Choose the preset's thresholds on these photographs, which must not be test photographs, "
+        "and write them into its model card"
     )
-    parser.add_argument(
-        "--network-size", type=at_least(1), help="side of the pictures that your network takes"
-    )
-    parser.add_argument(
-        "--export",
-        type=Path,
-        metavar="FOLDER",
-        help="only write the protected pictures, to manipulate them with any other program: put "
-        "the results under the same names into FOLDER/manipulated, exact masks (if there are any) "
-        "into FOLDER/mask, and give FOLDER to --manipulations",
-    )
-    parser.add_argument(
-        "--calibrate",
-        action="store_true",
-        help="choose the preset's thresholds on these photographs, which must not be test "
-        "photographs, and write them into its model card",
-    )
-    table = core.add_options(parser, list(tables.TABLES))
-    table.add_argument(
-        "--config",
-        type=lambda text: Path(text).stem,
-        choices=list(tables.CORPORA),
-        help="config file that the table's trainings start from, instead of its own",
-    )
-    table.add_argument(
-        "--filters", type=at_least(1), help="filters of each CNN and classifier, instead of its own"
-    )
-    parser.set_defaults(run=_run)
-
-
-def _run(options: argparse.Namespace) -> int:
-    return evaluate(read_run(options))
+    add("--calibrate", action="store_true", help=text)
+    add = core.add_options(parser, list(tables.TABLES)).add_argument
+    names, text = list(tables.CORPORA), "Config file that the table's trainings start from"
+    add("--config", type=lambda name: Path(name).stem, choices=names, help=text)
+    add("--filters", type=at_least(1), help="Filters of each CNN and classifier")
+    parser.set_defaults(run=lambda options: evaluate(read_run(options)))
 
 
 def read_run(options: argparse.Namespace) -> MaLPEvaluation:
-    """Makes the run of parsed options.
-
-    Raises:
-        ValueError: Options do not go together.
-    """
+    """Makes the run of parsed options; raises ValueError if they do not go together."""
     trains = options.table in tables.TRAINED
     if options.calibrate and options.table:
         raise ValueError("--calibrate and --table are two commands")
@@ -275,15 +231,6 @@ def read_run(options: argparse.Namespace) -> MaLPEvaluation:
         raise ValueError("--calibrate needs --preset and --data with validation photographs")
     core.check_options(options, trains, ("filters",), ("config",))
     filters = options.filters
-    table = options.table and core.TableRun(
-        options.table,
-        options.corpora,
-        options.plan,
-        options.quick,
-        core.Budget(
-            steps=options.steps,
-            precision=options.mixed_precision,
-            model={"filters": filters, "classifier_filters": filters} if filters else {},
-        ),
-    )
+    model = {"filters": filters, "classifier_filters": filters} if filters else {}
+    table = core.read_table(options, model=model)
     return read_options(MaLPEvaluation, options, table)

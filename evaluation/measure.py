@@ -63,14 +63,7 @@ class Trial:
 
 
 class Inspection(NamedTuple):
-    """What a method found.
-
-    Attributes:
-        trial: What it was given, before the degradation.
-        picture: uint8 (H, W, 3), what it looked at.
-        finding: What it says.
-        record: See the top of this module.
-    """
+    """What a method found: its trial, the degraded picture, the finding, and the record of it."""
 
     trial: Trial
     picture: np.ndarray
@@ -80,13 +73,10 @@ class Inspection(NamedTuple):
 
 @dataclass(frozen=True)
 class Measurements:
-    """What was measured.
+    """What was measured: `records`, and those of protected pictures against their photographs.
 
-    Attributes:
-        records: See the top of this module.
-        quality: PSNR and SSIM of protected pictures against their photographs, as records.
-        failed: Names of the pictures that could not be measured, with the errors.
-        grid: Rows of a picture grid: label, thumbnails by header.
+    `failed` names the pictures that could not be measured, with the errors; `grid` has rows of a
+    picture grid: label, thumbnails by header.
     """
 
     records: list[dict] = field(default_factory=list)
@@ -153,14 +143,7 @@ def measure_all(
 def inspect(
     trial: Trial, name: str, seed: int, scores: Callable[[Trial, Finding], dict[str, float]]
 ) -> Inspection:
-    """Has a trial's method look at its picture, and scores what it says.
-
-    Args:
-        trial: The trial.
-        name: Name of the picture.
-        seed: Seed of the degradation, with the name.
-        scores: Scores the map.
-    """
+    """Has a trial's method look at its picture, and scores what it says."""
     is_degraded = trial.degradation != ANY and not trial.degradation.startswith(HARMLESS)
     picture = trial.image
     if is_degraded:
@@ -203,16 +186,10 @@ def quality_record(inspection: Inspection) -> dict:
 
 
 def grid_row(shown: Sequence[Inspection]) -> tuple[str, dict[str, np.ndarray]]:
-    """Makes a row of the picture grid.
+    """Makes a row of the picture grid of what one method or several found in one picture.
 
-    Args:
-        shown: What one method or several found in one picture; of several networks of a method
-            the first counts.
-
-    Returns:
-        The label and the thumbnails by header: photograph, protected and manipulated picture, the
-        truth, and the mask of each method, of a single one with its map. A truth without an exact
-        mask is the difference, brought to full contrast.
+    Of several networks of a method the first counts. A truth without an exact mask is the
+    difference, brought to full contrast. Returns the label and the thumbnails by header.
     """
     trial, picture, finding, record = shown[0]
     row = {} if trial.original is None else {"original": trial.original}

@@ -23,12 +23,7 @@ from malp_keras.protector import Protector
 
 
 class Loaded(NamedTuple):
-    """A method that is ready to be measured.
-
-    Attributes:
-        method: The method.
-        weights: `name` and `sha256` of its weights, and `training` where a table trained them.
-    """
+    """A method, and `name`, `sha256` and, where it is known, `training` of its weights."""
 
     method: Localizer
     weights: dict[str, str]
@@ -56,6 +51,7 @@ class Proactive(Protector):
         branch: keras.Model | None = None,
     ):
         super().__init__(model, name, calibration)
+        self.size = model.size
         self.scaled = scaled
         self.branch = branch
         self.protects = model.template_layer.strength > 0
@@ -77,13 +73,7 @@ class Proactive(Protector):
 
 
 def load_irl_preset(name_or_folder: str, threshold: float = 0.5, name: str = "") -> Loaded:
-    """Loads IRL-Net or a baseline from a preset.
-
-    Args:
-        name_or_folder: Name or folder of the preset.
-        threshold: A pixel is flagged from this probability on, 0 to 1.
-        name: Name for tables; the card's by default.
-    """
+    """Loads IRL-Net or a baseline from a preset; tables may call it by another name."""
     card = irl_keras.read_card(name_or_folder)
     model = irl_keras.from_preset(name_or_folder)
     method = ModelLocalizer(model, name or card["name"], threshold)
@@ -103,14 +93,8 @@ def load_malp(preset: str, key: Path | None = None) -> Loaded:
 def load_file(path: Path, name: str, threshold: float = 0.5, second_branch: bool = False) -> Loaded:
     """Loads any model that Keras saved, such as the checkpoint of a training; not calibrated.
 
-    Args:
-        path: The `.keras` file.
-        name: Name for tables.
-        threshold: A pixel is flagged from it, unless the model is a MaLP.
-        second_branch: Whether the map is that of the second branch of a training of MaLP.
-
-    Raises:
-        ValueError: The file is no model.
+    A training of MaLP gives its MaLP, with the map of its second branch if that is asked for. The
+    threshold is that of other models. Raises ValueError if the file is no model.
     """
     model = load_model_file(path)
     branch = model.vit if second_branch else None

@@ -46,11 +46,9 @@ class Source:
 
 
 class Versions(NamedTuple):
-    """A picture in all its versions, before any degradation.
+    """A picture before any degradation: uint8 (H, W, 3) by inpainter, or `UNTOUCHED`.
 
-    Attributes:
-        images: uint8 (H, W, 3) by inpainter; `UNTOUCHED` is the picture without forgery.
-        mask: uint8 (H, W), 1 = inpainted, of all the forgeries.
+    `mask`, uint8 (H, W), 1 = inpainted, is that of all the forgeries.
     """
 
     images: dict[str, np.ndarray]
@@ -73,18 +71,10 @@ def photographs(
     limit: int | None = None,
     data: str = "",
 ) -> list[Source]:
-    """Lists photographs to measure on.
+    """Lists photographs to measure on, the bundled test photographs without a folder.
 
-    Args:
-        folder: Folder of photographs; `None` for the bundled test photographs.
-        make: Makes what is measured of a photograph, uint8 (H, W, 3), and its name; `None` for
-            the photograph itself.
-        limit: The greatest number of photographs; `None` for all.
-        data: What tables call them.
-
-    Raises:
-        OSError: The folder cannot be read.
-        ValueError: It has no pictures.
+    `make` makes what is measured of a photograph, uint8 (H, W, 3), and its name. Raises OSError or
+    ValueError if the folder cannot be read or has no pictures.
     """
     paths = (list_photographs(folder) if folder else bundled_photographs("test"))[:limit]
     root = folder or paths[0].parent
@@ -112,13 +102,9 @@ def central_square(photograph: np.ndarray, size: int) -> np.ndarray:
 
 
 def squares(folder: Path | None, size: int | None, limit: int | None = None) -> list[Source]:
-    """Lists photographs as MaLP's evaluation takes them.
+    """Lists the central squares of photographs, with sides of `size` pixels.
 
-    Args:
-        folder: As for `photographs`.
-        size: Side of the central squares, in pixels; `None` for whole photographs, cut to
-            multiples of `WHOLE_MULTIPLE` pixels.
-        limit: As for `photographs`.
+    Without a size they are whole, cut to multiples of `WHOLE_MULTIPLE` pixels.
     """
 
     def make(photograph: np.ndarray, name: str) -> np.ndarray:
@@ -133,14 +119,7 @@ def squares(folder: Path | None, size: int | None, limit: int | None = None) -> 
 def forged_photographs(
     folder: Path | None, forging: Forging, limit: int | None = None, data: str = ""
 ) -> list[Source]:
-    """Lists photographs that are forged when they are read, as `Versions`.
-
-    Args:
-        folder: As for `photographs`.
-        forging: How they are forged.
-        limit: As for `photographs`.
-        data: As for `photographs`.
-    """
+    """Lists photographs that are forged when they are read, as `Versions`."""
 
     def make(photograph: np.ndarray, name: str) -> Versions:
         images = {}
@@ -164,17 +143,10 @@ def given_pairs(folder: Path, limit: int | None = None) -> list[Source]:
 
 
 def published_pairs(folder: Path, limit: int | None = None) -> list[Source]:
-    """Lists forgeries by inpainters that were not trained here: every pair folder in a folder.
+    """Lists forgeries by others: of every pair folder in a folder, called like its inpainter.
 
-    Untouched twins are read from `original/` beside `image/` and `mask/`, where they are.
-
-    Args:
-        folder: Folder with one pair folder for each inpainter, which is called like it.
-        limit: The greatest number of pictures of each; `None` for all.
-
-    Raises:
-        OSError: The folder is missing.
-        ValueError: It has no pair folder.
+    Untouched twins are read from `original/` beside `image/` and `mask/`, where they are. Raises
+    OSError or ValueError if the folder is missing or has no pair folder.
     """
     folders = [path for path in sorted(folder.iterdir()) if is_pair_folder(path)]
     if not folders:
@@ -199,16 +171,10 @@ def work_through(
     failed: list[dict],
     workers: int = 1,
 ) -> Iterator[Result]:
-    """Does something with every picture; those that cannot be read or worked on are left out.
+    """Yields what `work` makes of each picture's number and source, in order.
 
-    Args:
-        sources: The pictures.
-        work: Takes a picture's number and its source.
-        failed: Gets name and error of each picture that failed; they are printed, too.
-        workers: Number of threads.
-
-    Yields:
-        The results, in the order of the sources.
+    Pictures that cannot be read or worked on are left out; name and error of each are printed, and
+    added to `failed`. `workers` is the number of threads.
     """
 
     def attempt(number: int, source: Source):
@@ -230,14 +196,7 @@ def work_through(
 
 
 def say_failures(failed: Sequence[dict], sources: Sequence[Source]) -> int:
-    """Prints how many pictures failed.
-
-    Returns:
-        The exit code: 1 when some failed, else 0.
-
-    Raises:
-        ValueError: All of them failed.
-    """
+    """Says how many failed; returns the exit code, or raises ValueError if all of them did."""
     if len(failed) == len(sources):
         raise ValueError(f"none of the {len(sources)} pictures could be measured")
     if failed:

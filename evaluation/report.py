@@ -23,14 +23,10 @@ QUICK_NOTE = (
 
 @dataclass(frozen=True)
 class Report:
-    """What was found.
+    """What was found: table rows by heading, and the notes below.
 
-    Attributes:
-        title: Heading of the page.
-        sections: Table rows by heading; empty tables are left out.
-        notes: What stands below the tables.
-        results: Everything else that the JSON file holds.
-        grid: Rows of the picture grid: label, thumbnails by header.
+    `results` is everything else that the JSON file holds; `grid` has the rows of the picture grid:
+    label, thumbnails by header.
     """
 
     title: str
@@ -46,14 +42,7 @@ def write_run(report: Report, out: Path) -> None:
 
 
 def write_table(report: Report, out: Path, name: str, quick: bool) -> None:
-    """Prints one of the tables; writes `NAME.json`, `NAME.md`, `NAME.png`.
-
-    Args:
-        report: What was found.
-        out: Folder of the files.
-        name: Begins with the system, as in `irl_table_1`.
-        quick: Whether it is of a quick run, whose numbers are marked.
-    """
+    """Prints one of the tables; writes `NAME.json`, `NAME.md`, `NAME.png`; marks a quick run."""
     if quick:
         sections = {heading: mark_quick(rows) for heading, rows in report.sections.items()}
         notes = [*report.notes, QUICK_NOTE]
@@ -85,13 +74,12 @@ def _write(report: Report, values: Path, page: Path, picture: Path) -> None:
 
 def mark_quick(rows: Sequence[dict]) -> list[dict]:
     """Marks every measured number of a quick run, so that none is quoted without it."""
-    return [{key: _marked(key, value) for key, value in row.items()} for row in rows]
 
+    def marked(column: str, value: object) -> object:
+        # Numbers that are not text are counts and conditions.
+        if not str(value)[:1].isdigit() or column.startswith("paper's") or type(value) is not str:
+            return value
+        first, *rest = value.split("\n")
+        return "\n".join([f"{first}{QUICK_MARK}", *rest])
 
-def _marked(column: str, value: object) -> object:
-    # Numbers that are not text are counts and conditions.
-    text = value if isinstance(value, str) else ""
-    if not text[:1].isdigit() or column.startswith("paper's"):
-        return value
-    first, *rest = text.split("\n")
-    return "\n".join([f"{first}{QUICK_MARK}", *rest])
+    return [{key: marked(key, value) for key, value in row.items()} for row in rows]

@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TypeVar
 
 from datasets import degradations
 from evaluation.tables.core import TableRun
@@ -54,8 +53,7 @@ class IRLEvaluation(EvaluationRun):
     """What is measured of methods that find inpainting.
 
     Attributes:
-        inpainters: Inpainters or families that photographs are forged with; `None` for the usual
-            ones, or those of the table.
+        inpainters: Photographs are forged with these; `None` for the usual or the table's.
         threshold: A pixel is flagged from this probability on, 0 to 1.
         published: Folder of pair folders forged by others, for tables.
     """
@@ -91,59 +89,30 @@ class MaLPEvaluation(EvaluationRun):
     config: str | None = None
 
 
-Run = TypeVar("Run", bound=EvaluationRun)
-
-
-def read_options(kind: type[Run], options: argparse.Namespace, table: TableRun | None) -> Run:
+def read_options(kind: type, options: argparse.Namespace, table: TableRun | None) -> EvaluationRun:
     """Makes a run of parsed options, whose names are those of its fields."""
     values = {one.name: getattr(options, one.name) for one in fields(kind) if one.name != "table"}
-    values = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-    return kind(**values, table=table)
+    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return kind(**{**values, **lists}, table=table)
 
 
-def add_options(
-    parser: argparse.ArgumentParser, preset: str, out: str, size: str, conditions: Sequence[str]
-) -> argparse._MutuallyExclusiveGroup:
-    """Adds the options that both systems have.
+def add_options(parser, preset: str, out: str, size: str, conditions: Sequence[str]):
+    """Adds the options that both systems have; returns the group of what names the model.
 
-    Args:
-        parser: The parser.
-        preset: Default of `--preset`.
-        out: Default of `--out`.
-        size: Help of `--size`.
-        conditions: Default degradations, for the help.
-
-    Returns:
-        The group of what names the model.
+    `size` is the help of `--size`, `conditions` are the default degradations, for the help.
     """
-    model = parser.add_mutually_exclusive_group()
-    model.add_argument(
-        "--preset",
-        default=preset,
-        help="shipped preset or a preset's folder (default: %(default)s)",
-    )
-    model.add_argument("--weights", type=Path, metavar="FILE.keras", help="model saved by Keras")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="FOLDER",
-        help="pristine photographs, or for irl also pairs of pictures and masks; "
-        "by default the bundled test photographs",
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path(out), help="output folder (default: %(default)s)"
-    )
-    parser.add_argument("--size", type=at_least(16), help=size)
-    parser.add_argument(
-        "--degradations",
-        nargs="+",
-        type=checked_by(degradations.parse),
-        metavar="SPEC",
-        help="conditions, for example clean jpeg:90 webp:80 blur:1 noise:5 resize:0.75 "
-        f"(default: {' '.join(conditions)}, or those of the table)",
-    )
-    parser.add_argument(
-        "--seed", type=at_least(0), default=0, help="seed of all that is drawn (default: 0)"
-    )
-    parser.add_argument("--limit", type=at_least(1), metavar="N", help="number of pictures at most")
+    model, add = parser.add_mutually_exclusive_group(), parser.add_argument
+    default = "(default: %(default)s)"
+    model.add_argument("--preset", default=preset, help=f"Name or folder of a preset {default}")
+    model.add_argument("--weights", type=Path, metavar="FILE.keras", help="Model saved by Keras")
+    text = "Pristine photographs, or for irl also forgeries with masks (default: bundled ones)"
+    add("--data", type=Path, metavar="FOLDER", help=text)
+    add("--out", type=Path, default=Path(out), help=f"Output folder {default}")
+    add("--size", type=at_least(16), help=size)
+    text = "Conditions, such as clean jpeg:90 webp:80 blur:1 noise:5 resize:0.75 (default: "
+    text += f"{' '.join(conditions)}, or those of the table)"
+    spec = checked_by(degradations.parse)
+    add("--degradations", nargs="+", type=spec, metavar="SPEC", help=text)
+    add("--seed", type=at_least(0), default=0, help=f"Seed of all that is drawn {default}")
+    add("--limit", type=at_least(1), metavar="N", help="Number of pictures at most")
     return model

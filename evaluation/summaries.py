@@ -55,15 +55,7 @@ def means(records: Sequence[dict], by: Sequence[str], seed: int) -> list[dict]:
     """Averages the scores of each group over its pictures, with 95 % bootstrap intervals.
 
     Versions of one picture in a group are averaged first: they are not independent, and intervals
-    are over pictures.
-
-    Args:
-        records: Records with the fields of `by`.
-        by: Fields whose values make a group.
-        seed: Seed of the bootstrap.
-
-    Returns:
-        Summaries as `metrics.summarize_groups` gives them.
+    are over pictures. Returns summaries as `metrics.summarize_groups` gives them.
     """
     return metrics.summarize_groups(one_a_picture(records, by), by, seed)
 
@@ -109,9 +101,6 @@ def detection(
         by: Fields whose values make a group, `method` among them.
         measure: Takes the scores of manipulated and of authentic pictures and the method's name.
         counts: What the numbers of manipulated and of authentic pictures are called.
-
-    Returns:
-        Groups with these numbers and `scores`; those without authentic pictures are left out.
     """
     shared = [field for field in by if field not in OF_MANIPULATIONS]
     positive = _scores_by(manipulated(records), by)
@@ -189,13 +178,7 @@ def quality_rows(measured: Measurements, seed: int, by: Sequence[str] = ("method
 def beside_paper(
     found: Sequence[dict], titles: Mapping[str, str], numbers: Sequence[Mapping[str, object]]
 ) -> list[dict]:
-    """Adds a paper's numbers to rows.
-
-    Args:
-        found: The rows.
-        titles: Column title by measure.
-        numbers: For each row the paper's by measure; a dash is shown where there is none.
-    """
+    """Adds to each row the paper's numbers by measure; a dash is shown where there is none."""
     return [
         {**row, **{f"paper's {title}": paper.get(name, "-") for name, title in titles.items()}}
         for row, paper in zip(found, numbers, strict=True)

@@ -13,22 +13,12 @@ from datasets.inpainting import UNTOUCHED
 from datasets.manipulations import MANIPULATIONS, Manipulation, foreign
 from datasets.manipulations.local import Splice
 from datasets.photographs.sources import bundled_photographs
-from evaluation.measure import (
-    ANY,
-    AUTHENTIC,
-    CLEAN,
-    HARMLESS,
-    MANIPULATED,
-    UNPROTECTED,
-    Trial,
-    Trials,
-    baselines,
-    map_scores,
-)
+from evaluation.measure import ANY, CLEAN, HARMLESS, Trial, Trials, baselines, map_scores
 from evaluation.pictures import Source, Versions, picture_seed
 from forensics_keras import metrics
 from forensics_keras.images import read_image
 from forensics_keras.localizer import Finding, Localizer
+from malp_keras.calibration import AUTHENTIC, MANIPULATED, UNPROTECTED
 from malp_keras.ground_truth import cosine, difference_map
 
 
@@ -57,16 +47,10 @@ def forged_trials(
     threshold: float,
     no_training: Mapping[str, object] | None = None,
 ) -> Trials:
-    """Shows forgeries, and the same pictures untouched, to methods and to the trivial baselines.
+    """Shows forgeries, and the same pictures untouched, to trivial baselines and to methods.
 
     The baselines know nothing of the picture, and the mask is the same under every condition, so
-    that one forgery of a picture stands for all.
-
-    Args:
-        contestants: The methods.
-        seed: Seed of the baselines.
-        threshold: Threshold of the baselines.
-        no_training: What the records of the baselines say besides.
+    that one forgery of a picture stands for all. Their records have the fields of `no_training`.
     """
     trivial = baselines(seed, threshold)
 
@@ -105,7 +89,7 @@ class Conditions:
     """What happens to protected pictures.
 
     Attributes:
-        manipulations: Manipulations; each is measured under every degradation.
+        manipulations: Each is measured under every degradation.
         degradations: Specs of `datasets.degradations`.
         harmless: Mild changes that must not be called manipulation.
     """
@@ -126,24 +110,19 @@ def protected_trials(
     seed: int,
     trivial: Sequence[Localizer] = (),
 ) -> Trials:
-    """Has methods protect a photograph, and shows them what became of it.
+    """Has each method protect a photograph, and shows it what became of that.
 
-    Args:
-        methods: The methods; each protects the photograph by itself.
-        conditions: What happens in between.
-        seed: Seed of all that is drawn, with the photograph's name.
-        trivial: Trivial baselines, which look at the pictures of the first method, without a
-            degradation: their maps are the same under all of them.
+    Trivial baselines look at the pictures of the first method, without a degradation: their maps
+    are the same under all of them.
     """
 
     def trials(number: int, source: Source) -> Iterator[Trial]:
         photograph, drawn = source.read(), picture_seed(source.name, seed)
         shown = conditions.names[number % len(conditions.names)] if conditions.names else None
         for method in methods:
-            is_first = method is methods[0]
-            untouched = partial(
-                Trial, fields={"manipulation": UNTOUCHED, "family": ""}, original=photograph
-            )
+            others = trivial if method is methods[0] else ()
+            labels = {"manipulation": UNTOUCHED, "family": ""}
+            untouched = partial(Trial, fields=labels, original=photograph)
             protected = method.protect(photograph)
             for spec in conditions.degradations:
                 yield untouched(method, protected, degradation=spec)
@@ -153,28 +132,18 @@ def protected_trials(
                 [changed] = change(protected[np.newaxis], [drawn])
                 spec = f"{HARMLESS}:{change.name}"
                 yield untouched(method, changed.image, degradation=spec)
-            for one in trivial if is_first else ():
+            for one in others:
                 yield untouched(one, protected)
             for manipulation in conditions.manipulations:
                 [result] = manipulation(protected[np.newaxis], [drawn])
                 labels = {"manipulation": manipulation.name, "family": manipulation.family}
-                made = partial(
-                    Trial,
-                    image=result.image,
-                    mask=result.mask,
-                    truth=MANIPULATED,
-                    fields=labels,
-                    original=photograph,
-                )
+                made = partial(Trial, fields=labels, original=photograph, truth=MANIPULATED)
+                is_shown = method is methods[0] and manipulation.name == shown
                 for spec in conditions.degradations:
-                    in_grid = (
-                        is_first
-                        and spec == conditions.degradations[0]
-                        and manipulation.name == shown
-                    )
-                    yield made(method, degradation=spec, in_grid=in_grid)
-                for one in trivial if is_first else ():
-                    yield made(one)
+                    in_grid = is_shown and spec == conditions.degradations[0]
+                    yield made(method, *result, degradation=spec, in_grid=in_grid)
+                for one in others:
+                    yield made(one, *result)
 
     return trials
 
@@ -182,9 +151,7 @@ def protected_trials(
 def difference_scores(trial: Trial, finding: Finding) -> dict[str, float]:
     """Scores a fakeness map, of manipulated pictures also against the difference of eq. (5).
 
-    Returns:
-        What `map_scores` does, and for manipulated pictures `cosine`, `PSNR` and `SSIM` of the map
-        against the difference, and `constant`, the cosine that a constant map would have there.
+    Adds `cosine`, `PSNR` and `SSIM`, and `constant`, the cosine that a constant map would have.
     """
     if trial.truth != MANIPULATED:
         return map_scores(trial, finding)
@@ -205,15 +172,8 @@ def find_manipulation(
     """Finds a manipulation by its name, or makes one of a user's file or folder.
 
     What is spliced in comes from bundled training photographs, so that a picture's manipulation
-    depends on no other picture.
-
-    Args:
-        name: As for `--manipulations`.
-        value_range: Numbers of black and white for a user's network.
-        size: Side of the pictures that a user's network takes, in pixels.
-
-    Raises:
-        ValueError: There is no such manipulation, or the file is none.
+    depends on no other picture. `value_range` (black and white) and `size` are those of a user's
+    network. Raises ValueError if there is no such manipulation.
     """
     if name == "splice":
         return Splice([read_image(path) for path in bundled_photographs("train")])

@@ -41,11 +41,6 @@ class Protector(Localizer):
         """The fields of the calibration."""
         return dataclasses.asdict(self.calibration)
 
-    @property
-    def size(self) -> int:
-        """Side of the squares that the model inspects, in pixels."""
-        return self.model.size
-
     @classmethod
     def from_preset(cls, name_or_folder: str | os.PathLike) -> Protector:
         """Loads a preset with its calibration.

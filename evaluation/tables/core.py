@@ -14,9 +14,8 @@ from typing import ClassVar
 
 import keras
 
-from datasets import build
+from datasets.build import Build
 from datasets.open import pair_folders
-from evaluation.measure import Measurements
 from evaluation.methods import Loaded, load_file
 from evaluation.pictures import Source, say_failures
 from evaluation.report import Report, write_table
@@ -44,8 +43,8 @@ class Budget:
         size: Side of the training pictures, in pixels.
         learning_rate: Peak of a cosine decay to a hundredth, of every network: with the rates of
             their configurations, short trainings would hardly begin.
-        pairs: Number of pairs that are built for each inpainter, of which crops are cut; without
-            it every crop is forged anew, which takes longer than to train a small network on it.
+        pairs: Pairs that are built for each inpainter, of which crops are cut: to forge every crop
+            anew takes longer than to train a small network on it.
         precision: Policy of Keras, as `train.py` takes it.
         model: Arguments of every network that differ.
         branch: Arguments of a second branch that differ, if it is a transformer.
@@ -64,15 +63,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class TableRun:
-    """What the command line says about a table.
+    """What the command line says about a table: its name, and how much effort it may take.
 
-    Attributes:
-        name: Number or name of the table.
-        corpora: Folder with `scenes/` and `faces/`, each with `train/`, `val/` and `test/`; `None`
-            for the bundled photographs.
-        plan: Whether only the trainings are listed that would be needed.
-        quick: Whether a quick run is asked for.
-        budget: How much smaller the trainings are than configured.
+    `corpora` has `scenes/` and `faces/`, each with `train/`, `val/` and `test/`; without it the
+    bundled photographs serve. With `plan`, trainings are only listed.
     """
 
     name: str
@@ -81,18 +75,14 @@ class TableRun:
     quick: bool = False
     budget: Budget = field(default_factory=Budget)
 
+    def folder(self, out: Path) -> Path:
+        """Returns the folder of a table's files: quick runs are kept apart."""
+        return out / "quick" if self.quick else out
+
 
 @dataclass(frozen=True)
 class Table:
-    """What `tables.json` says about a table.
-
-    Attributes:
-        name: Number or name.
-        title: Heading.
-        source: Where the paper's numbers are from.
-        paper: The paper's numbers, by method; none of tables beyond the paper.
-        about: What a system's tables say besides.
-    """
+    """What `tables.json` says about a table; `paper` has the paper's numbers by method, if any."""
 
     name: str
     title: str
@@ -154,8 +144,7 @@ class Trainings:
         corpora: Folders with `train/` and `val/`; none for the bundled photographs.
         budget: How much smaller they are than configured.
         seed: Seed of the trainings: equal for all rows, which so see the same pictures.
-        pairs: Folder of the pairs that are built, one folder in it for each inpainter; `None` where
-            pictures are made anew.
+        pairs: Folder of the pairs that are built; `None` where pictures are made anew.
     """
 
     folder: Path
@@ -177,11 +166,7 @@ class Trainings:
         )
 
     def is_trained(self, row: Row) -> bool:
-        """Whether a training is finished.
-
-        Raises:
-            ValueError: Its folder holds another experiment.
-        """
+        """Whether a training is finished; raises ValueError for another experiment's folder."""
         return self.run(row).is_finished()
 
     def train(self, row: Row) -> None:
@@ -193,26 +178,19 @@ class Trainings:
         run.train()
 
     def build_pairs(self, recipe) -> None:
-        """Builds the pairs that a recipe mixes and that are not there yet.
-
-        Raises:
-            ValueError: They could not be built; the build has printed why.
-        """
+        """Builds the pairs that a recipe mixes and that are not there yet."""
         for name in pair_folders(recipe):
             # Fewer of what is rare in the mixture, which may be slow.
             count = round(self.budget.pairs * min(recipe.inpainters.get(name, 1.0), 1.0))
             print(f"Pairs of {name}:", flush=True)
-            options = {
-                "--data": self.corpora[0],
-                "--split": "train",
-                "--inpainters": name,
-                "--count": max(count, 1),
-                "--seed": self.seed,
-                "--out": self.pairs / name,
-            }
-            done = build.main([str(part) for option in options.items() for part in option])
-            if done not in (ExitCode.DONE, ExitCode.SOME_FAILED):  # some photographs may be bad
-                raise ValueError(f"{self.pairs / name}: could not be built")
+            Build(
+                data=self.corpora[0],
+                split="train",
+                inpainters=(name,),
+                count=max(count, 1),
+                seed=self.seed,
+                out=self.pairs / name,
+            ).run()
 
     def load(self, row: Row, threshold: float = 0.5) -> Loaded:
         """Loads a row's network, with the name, SHA-256 and training of its weights."""
@@ -231,17 +209,9 @@ class Trainings:
 def train_missing(
     table: Table, rows: Sequence[Row], trainings: Trainings, only_plan: bool, ready=()
 ) -> bool:
-    """Trains the rows that have no weights yet, or says how long that would take.
+    """Trains the rows that have no weights yet, or with `only_plan` says how long that takes.
 
-    Args:
-        table: The table.
-        rows: Its rows; some may show the same network.
-        trainings: Where they are trained.
-        only_plan: Whether nothing is trained.
-        ready: Names of trainings that need none.
-
-    Returns:
-        Whether all weights are there now.
+    Rows whose training is among `ready` need none. Returns whether all weights are there now.
     """
     unique = {row.training: row for row in rows if row.training not in ready}
     missing = [row for row in unique.values() if not trainings.is_trained(row)]
@@ -260,11 +230,7 @@ def train_missing(
 
 
 def plan(trainings: Trainings, missing: Sequence[Row]) -> list[dict]:
-    """Lists what would be trained, and how long it takes on this machine.
-
-    Returns:
-        Rows of a table; the hours follow from some steps of each network, timed on one batch.
-    """
+    """Lists what would be trained, with the hours that follow from some steps on one batch."""
     timed: dict[str, tuple[float, int]] = {}
     rows = []
     for row in missing:
@@ -305,27 +271,9 @@ def seconds_per_picture(
     return (clock() - start) / (TIMED_STEPS * run.experiment.batch_size), model.count_params()
 
 
-def finish(
-    name: str,
-    table: TableRun,
-    report: Report,
-    out: Path,
-    sources: Sequence[Source],
-    measured: Measurements,
-) -> int:
-    """Prints and writes a table; returns the exit code.
-
-    Args:
-        name: Name of the files.
-        table: What was asked for.
-        report: What was found; its `results` are put between those that all tables have.
-        out: Folder of the files, or of the folder for quick runs.
-        sources: What was measured on.
-        measured: What was measured.
-
-    Raises:
-        ValueError: No picture could be measured.
-    """
+def finish(system: str, run, report: Report, sources: Sequence[Source], measured) -> int:
+    """Prints and writes the table that an evaluation run asks for; returns the exit code."""
+    table = run.table
     code = say_failures(measured.failed, sources) if sources else ExitCode.DONE
     results = {
         "table": table.name,
@@ -336,13 +284,9 @@ def finish(
         "failed": measured.failed,
     }
     report = replace(report, results=results, grid=measured.grid)
-    write_table(report, out_folder(out, table), name, table.quick)
+    name = f"{system}_table_{table.name}"
+    write_table(report, table.folder(run.out), name, table.quick)
     return code
-
-
-def out_folder(out: Path, table: TableRun) -> Path:
-    """Returns the folder of a table's files: quick runs are kept apart."""
-    return out / "quick" if table.quick else out
 
 
 def weights_notes(weights: Sequence[Mapping[str, str]]) -> list[str]:
@@ -359,41 +303,33 @@ def weights_notes(weights: Sequence[Mapping[str, str]]) -> list[str]:
 def add_options(parser: argparse.ArgumentParser, names: Sequence[str]):
     """Adds the options that the tables of both systems have; returns their group."""
     table = parser.add_argument_group("tables")
-    table.add_argument(
-        "--table", choices=names, help="table to make; docs/evaluation.md says what is in each"
-    )
-    table.add_argument(
-        "--corpora",
-        type=Path,
-        metavar="FOLDER",
-        help="folder with scenes/ and faces/, each with train/, val/ and test/ photographs; "
-        "by default the bundled photographs",
-    )
-    effort = table.add_mutually_exclusive_group()
-    effort.add_argument("--plan", action="store_true", help="only say what would be trained")
-    effort.add_argument(
-        "--quick", action="store_true", help="minutes: tiny networks, few pictures, marked numbers"
-    )
-    table.add_argument(
-        "--steps", type=at_least(1), help="steps of each training, instead of its own"
-    )
+    add, effort = table.add_argument, table.add_mutually_exclusive_group()
+    add("--table", choices=names, help="Table to make; docs/evaluation.md says what is in each")
+    text = "Folder with scenes/ and faces/, each with train/, val/ and test/ photographs"
+    add("--corpora", type=Path, metavar="FOLDER", help=f"{text} (default: bundled ones)")
+    effort.add_argument("--plan", action="store_true", help="Only say what would be trained")
+    text = "Run of minutes: tiny networks, few pictures, marked numbers"
+    effort.add_argument("--quick", action="store_true", help=text)
+    add("--steps", type=at_least(1), help="Steps of each training, instead of its own")
     add_precision(table)
     return table
+
+
+def read_table(options: argparse.Namespace, **effort) -> TableRun | None:
+    """Makes what the options about tables say; `effort` is what a system's budget has besides."""
+    if options.table is None:
+        return None
+    budget = Budget(steps=options.steps, precision=options.mixed_precision, **effort)
+    return TableRun(options.table, options.corpora, options.plan, options.quick, budget)
 
 
 def check_options(
     options: argparse.Namespace, trains: bool, of_effort: Sequence[str], of_tables: Sequence[str]
 ) -> None:
-    """Refuses options about tables that do not go together.
+    """Raises ValueError, one line, if options about tables do not go together.
 
-    Args:
-        options: The parsed options.
-        trains: Whether the table that is asked for trains networks.
-        of_effort: Options that make trainings smaller.
-        of_tables: Further options that only tables which train have.
-
-    Raises:
-        ValueError: One line that names the option.
+    `of_effort` make trainings smaller, `of_tables` belong to tables that train, too; `trains` says
+    whether the table that is asked for does.
     """
 
     def option(name: str) -> str:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -25,8 +24,7 @@ from training.experiments import IRLExperiment
 from training.irl import IRLRun
 
 CLASSICAL = ("telea", "ns", "patch")
-FAMILY, TRACES = "resynth", "upsampling"
-"""Inpainters of networks without their content, and without networks."""
+FAMILY, TRACES = "resynth", "upsampling"  # traces of networks, and of none, without content
 CONFIGS = {"LDICN": "ldicn", "MVSS-Net": "mvss_net", "IRL-Net": "irl"}
 """Methods of the paper, and how the names of their trainings begin."""
 TITLES = {name: name for name in ("mIoU", "F1", "precision", "recall")}
@@ -126,26 +124,13 @@ def comparison(inpainters: tuple[str, ...], suffix: str = "") -> list[IRLRow]:
     ]
 
 
-def variants(inpainters: tuple[str, ...], named: dict[str, tuple[str, dict]]) -> list[IRLRow]:
-    """Makes rows of variants of IRL-Net: by method, the end of the training's name, arguments."""
+def variants(inpainters: tuple[str, ...], name: str) -> list[IRLRow]:
+    """Makes a row of each variant of IRL-Net that a table has, for each inpainter."""
     return [
-        IRLRow(method, f"irl_{name}{end}", (name,), (name,), "irl_paper", model=model)
-        for method, (end, model) in named.items()
-        for name in inpainters
+        IRLRow(method, f"irl_{one}{end}", (one,), (one,), "irl_paper", model=model)
+        for method, (end, model) in TABLES[name].about["variants"].items()
+        for one in inpainters
     ]
-
-
-FUSIONS = {
-    "early fusion": ("", {}),
-    "middle fusion": ("_middle", {"fusion": "middle"}),
-    "late fusion": ("_late", {"fusion": "late"}),
-}
-BLOCKS = {
-    "w BN": ("_bn", {"block": "bn", "attention": False}),
-    "w/o BN": ("_plain", {"block": "plain", "attention": False}),
-    "w/o BN w SE": ("_se", {"attention": False}),
-    "w Attention": ("", {}),
-}
 
 
 def generalization(inpainters: tuple[str, ...]) -> list[IRLRow]:
@@ -183,8 +168,8 @@ def _mixture(method: str, end: str, trained_on, inpainters) -> IRLRow:
 ROWS: dict[str, Callable[[tuple[str, ...]], list[IRLRow]]] = {
     "1": comparison,
     "2": partial(comparison, suffix="_faces"),
-    "3": partial(variants, named=FUSIONS),
-    "4": partial(variants, named=BLOCKS),
+    "3": partial(variants, name="3"),
+    "4": partial(variants, name="4"),
     "5": generalization,
     "6": mixtures,
 }
@@ -193,13 +178,7 @@ TABLES = core.read_tables("irl")
 
 
 def all_rows(name: str, inpainters: Sequence[str] | None, shipped: Sequence[str]) -> list[IRLRow]:
-    """Makes the rows of a table, those of the shipped presets last.
-
-    Args:
-        name: Number of the table.
-        inpainters: Inpainters that the table is about; `None` for its own.
-        shipped: Names of the shipped presets.
-    """
+    """Makes the rows of a table, about its own inpainters or others, shipped presets last."""
     about = TABLES[name].about
     own = ROWS[name](tuple(inpainters or about["inpainters"]))
     if about["shipped"] is None:
@@ -353,12 +332,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Found], list[dict]]]] = {
 
 
 def make(run: IRLEvaluation) -> int:
-    """Makes a table; returns the exit code.
-
-    Raises:
-        ValueError: An inpainter, a corpus or weights are missing or do not fit.
-        OSError: Something cannot be read or written.
-    """
+    """Makes a table; returns the exit code."""
     run, asked = run.limited(), run.table
     table, shipped = TABLES[asked.name], presets.list_presets()
     rows = all_rows(asked.name, run.inpainters, shipped)
@@ -367,8 +341,13 @@ def make(run: IRLEvaluation) -> int:
     check_installed(asked.name, rows)
     corpus = asked.corpora and asked.corpora / table.about["photographs"]
     data = corpus.name if corpus else "bundled"
-    trainings = trainings_of(asked, corpus, data, core.out_folder(run.out, asked), run.seed)
-    forging = forging_of(rows, run)
+    budget, out = QUICK if asked.quick else asked.budget, asked.folder(run.out)
+    pairs = out / "pairs" / f"{data}_{budget.pairs}" if budget.pairs else None
+    corpora = (corpus,) if corpus else ()
+    trainings = core.Trainings(out / "training" / data, corpora, budget, run.seed, pairs)
+    tested_on = tuple(dict.fromkeys(name for row in rows for name in row.tested_on))
+    size = min(run.size or SIZE, QUICK_SIZE if asked.quick else run.size or SIZE)
+    forging = Forging(tested_on, size, run.seed)
     sources = pictures.forged_photographs(corpus and corpus / "test", forging, run.limit, data)
     if run.published and any(row.published for row in rows):
         sources += pictures.published_pairs(run.published, run.limit)
@@ -399,24 +378,7 @@ def make(run: IRLEvaluation) -> int:
         "paper": {"source": table.source, "percent": table.paper},
     }
     report = Report(f"Table {asked.name}: {table.title}", sections, notes(table, results), results)
-    return core.finish(f"irl_table_{asked.name}", asked, report, run.out, sources, measured)
-
-
-def trainings_of(
-    asked: core.TableRun, corpus: Path | None, data: str, out: Path, seed: int
-) -> core.Trainings:
-    """Says where the networks of a table are trained, and with what."""
-    budget = QUICK if asked.quick else asked.budget
-    pairs = out / "pairs" / f"{data}_{budget.pairs}" if budget.pairs else None
-    corpora = (corpus,) if corpus else ()
-    return core.Trainings(out / "training" / data, corpora, budget, seed, pairs)
-
-
-def forging_of(rows: Sequence[IRLRow], run: IRLEvaluation) -> Forging:
-    """Says how the photographs of a table are forged."""
-    tested_on = tuple(dict.fromkeys(name for row in rows for name in row.tested_on))
-    size = run.size or SIZE
-    return Forging(tested_on, min(size, QUICK_SIZE) if run.table.quick else size, run.seed)
+    return core.finish("irl", run, report, sources, measured)
 
 
 def measure_rows(sources, rows: Sequence[IRLRow], networks, run) -> measure.Measurements:

@@ -31,17 +31,16 @@ from training.malp import MaLPRun
 PAPER, LOCAL = "malp_stgan_faces", "malp_local"
 CORPORA = {PAPER: ("faces",), LOCAL: ("scenes", "faces")}
 """Folders of the corpora that the photographs of a configuration come from."""
-TRAINED_ON = {
-    "local edits": ("_on_edits", ("splice", "blur_region", "colour", "text", "erase")),
-    "inpainters": ("_on_inpainters", ("telea", "ns")),
+MAPS = ("cosine", "ssim", "segmentation")
+"""Ends of the names of the weights of eq. (8), but for the squared error."""
+CONSTRAINTS = {
+    "classifier": ("classifier_real", "classifier_fake"),
+    "template": ("template_magnitude", "template_similarity", "template_low_frequency"),
+    "recovery": ("recovery_real", "recovery_fake"),
+    "localization": tuple(f"{branch}_{name}" for branch in ("cnn", "vit") for name in MAPS),
+    "maps of the CNN": tuple(f"cnn_{name}" for name in (*MAPS, "squared_error")),
 }
-"""Families of manipulations: the end of a training's name, and those that it has."""
-CLASSIFIER = {"classifier_real": 0.0, "classifier_fake": 0.0}
-TEMPLATE = {"template_magnitude": 0.0, "template_similarity": 0.0, "template_low_frequency": 0.0}
-RECOVERY = {"recovery_real": 0.0, "recovery_fake": 0.0}
-LOCALIZATION = {"cosine", "ssim", "segmentation"}
-"""Ends of the names of the weights of eq. (8), but for the squared error, which remains."""
-VIT = {"backbone": "vit"}
+"""Names of weights of the loss, by what they constrain."""
 PAPER_STRENGTH = 0.3
 STEPS_PER_EPOCH = 50
 """Least number in shortened trainings; each epoch ends with a validation."""
@@ -69,7 +68,7 @@ class MaLPRow(core.Row):
     Attributes:
         config: Stage in `configs/` that it starts from.
         model: Arguments of `malp_keras.malp` that differ.
-        loss: Weights that differ.
+        without: Keys of `CONSTRAINTS`, which have no weight.
         factors: Factors on the learning rate that differ.
         vit: Arguments of the second branch that differ; `None` for no second branch. Without any,
             the branch is the configuration's, if that has one.
@@ -82,7 +81,7 @@ class MaLPRow(core.Row):
 
     config: str
     model: Mapping[str, object] = field(default_factory=dict)
-    loss: Mapping[str, float] = field(default_factory=dict)
+    without: Sequence[str] = ()
     factors: Mapping[str, float] = field(default_factory=dict)
     vit: Mapping[str, object] | None = field(default_factory=dict)
     strength: float = 1.0
@@ -99,6 +98,7 @@ class MaLPRow(core.Row):
         )
         if budget.size:
             recipe = replace(recipe, size=budget.size, sides=(budget.size,))
+        off = [name for constraint in self.without for name in CONSTRAINTS[constraint]]
         strength = self.strength * base.model.get("strength", PAPER_STRENGTH)
         epochs, steps_per_epoch = base.epochs, base.steps_per_epoch
         if budget.steps:
@@ -108,7 +108,7 @@ class MaLPRow(core.Row):
             base,
             recipe=recipe,
             model={**base.model, "strength": strength, **self.model, **budget.model},
-            loss=replace(base.loss, **self.loss),
+            loss=replace(base.loss, **dict.fromkeys(off, 0.0)),
             factors={**base.factors, **self.factors},
             vit=self._branch(base.vit, budget),
             batch_size=budget.batch_size or base.batch_size,
@@ -131,117 +131,16 @@ class MaLPRow(core.Row):
         return next(iter(run.batches(model)))
 
 
-# --- rows -------------------------------------------------------------------------------------
-
-
-def ours(config: str) -> MaLPRow:
-    """MaLP as its configuration says, in every table."""
-    return MaLPRow("MaLP", config, config)
-
-
-def passive(config: str, end: str = "", manipulations=None) -> MaLPRow:
-    """ResNet-50 without templates, trained by the same trainer on the same pictures."""
-    return MaLPRow(
-        "ResNet-50 (passive)",
-        f"{config}_resnet50{end}",
-        config,
-        model={"backbone": "resnet50"},
-        loss={**TEMPLATE, **RECOVERY},
-        vit=None,
-        strength=0.0,
-        manipulations=manipulations,
-    )
-
-
-def comparison(config: str) -> list[MaLPRow]:
-    """Table 2, and MaLP's own network without a template."""
-    loss = {**TEMPLATE, **RECOVERY}
-    name = f"{config}_without_template"
-    return [
-        passive(config),
-        MaLPRow("MaLP without template", name, config, loss=loss, strength=0.0),
-        ours(config),
-    ]
-
-
-def branches(config: str) -> list[MaLPRow]:
-    """Table 8."""
-    off = {f"cnn_{name}": 0.0 for name in (*LOCALIZATION, "squared_error")}
-    if config == PAPER:  # has both branches, the other the CNN alone
-        cnn = MaLPRow("CNN only", f"{config}_cnn", config, vit=None)
-        both = replace(ours(config), method="CNN + transformer")
-    else:
-        cnn = replace(ours(config), method="CNN only")
-        both = MaLPRow("CNN + transformer", f"{config}_cnn_vit", config, vit=VIT)
-    return [
-        cnn,
-        MaLPRow("transformer only", f"{config}_vit", config, loss=off, vit=VIT, second_branch=True),
-        MaLPRow("CNN + ResNet-50", f"{config}_cnn_resnet50", config, vit={"backbone": "resnet50"}),
-        both,
-    ]
-
-
-def constraints(config: str) -> list[MaLPRow]:
-    """Table 9: each constraint removed."""
-    localization = {f"{branch}_{name}": 0.0 for branch in ("cnn", "vit") for name in LOCALIZATION}
-    return [
-        MaLPRow(
-            "without classifier constraint", f"{config}_no_classifier", config, loss=CLASSIFIER
-        ),
-        MaLPRow("without template constraint", f"{config}_no_template_loss", config, loss=TEMPLATE),
-        MaLPRow("without localization constraint", f"{config}_squared", config, loss=localization),
-        MaLPRow("without recovery constraint", f"{config}_no_recovery", config, loss=RECOVERY),
-        MaLPRow("fixed template", f"{config}_fixed", config, factors={"template_layer": 0.0}),
-        ours(config),
-    ]
-
-
-def sets_and_strengths(config: str) -> list[MaLPRow]:
-    """Fig. 6: number of templates, then strength."""
-    sizes = [
-        MaLPRow(f"{count} templates", f"{config}_set{count}", config, templates=count)
-        for count in (2, 3, 5, 10)
-    ]
-    strengths = [
-        MaLPRow(f"strength x {factor}", f"{config}_strength_{factor}", config, strength=factor)
-        for factor in (0.33, 0.67, 1.33, 1.67)
-    ]
-    return [replace(ours(config), method="1 template"), *sizes, *strengths]
-
-
-def families(config: str) -> list[MaLPRow]:
-    """Trained on one family of manipulations, tested on all."""
-    mixtures = {name: (end, dict.fromkeys(of, 1.0)) for name, (end, of) in TRAINED_ON.items()}
-    return _each_beside_passive(config, mixtures)
-
-
-def attributes(config: str) -> list[MaLPRow]:
-    """Trained on one edit of an attribute, tested on the opposite one."""
-    names = {f"stgan_faces_{verb}": f"_{verb}" for verb in ("add", "remove")}
-    return _each_beside_passive(config, {name: (end, {name: 1.0}) for name, end in names.items()})
-
-
-def _each_beside_passive(config: str, mixtures: Mapping[str, tuple[str, dict]]) -> list[MaLPRow]:
-    rows = []
-    for name, (end, mixture) in mixtures.items():
-        blind = passive(config, end, mixture)
-        rows += [
-            replace(blind, method=f"{blind.method}, on {name}"),
-            MaLPRow(f"MaLP, on {name}", config + end, config, manipulations=mixture),
-        ]
-    return [*rows, replace(ours(config), method="MaLP, on both")]
-
-
-TRAINED: dict[str, Callable[[str], list[MaLPRow]]] = {
-    "2": comparison,
-    "8": branches,
-    "9": constraints,
-    "fig6": sets_and_strengths,
-    "unseen": families,
-    "attributes": attributes,
-}
-"""Makes the rows of a table whose networks are trained, from the name of a configuration."""
 TABLES = core.read_tables("malp")
+TRAINED = [name for name, table in TABLES.items() if "rows" in table.about]
+"""Tables whose networks are trained."""
+
+
+def rows_of(name: str, config: str) -> list[MaLPRow]:
+    """Makes the rows of a table; every table has MaLP as its configuration says."""
+    rows = TABLES[name].about["rows"]
+    named = [dict(row) for row in (rows[config] if isinstance(rows, dict) else rows)]
+    return [MaLPRow(r.pop("method"), config + r.pop("end"), config, **r) for r in named]
 
 
 def check_installed(name: str, manipulations: Sequence[str]) -> None:
@@ -258,20 +157,15 @@ def check_installed(name: str, manipulations: Sequence[str]) -> None:
 
 
 def make_trained(run: MaLPEvaluation) -> int:
-    """Makes a table whose networks are trained first; returns the exit code.
-
-    Raises:
-        ValueError: Something is missing or does not fit.
-        OSError: Something cannot be read or written.
-    """
+    """Makes a table whose networks are trained first; returns the exit code."""
     run, asked = run.limited(), run.table
     table = TABLES[asked.name]
     config = run.config or table.about["config"]
-    rows = TRAINED[asked.name](config)
+    rows = rows_of(asked.name, config)
     budget = QUICK if asked.quick else asked.budget
     corpus = "bundled" if asked.corpora is None else asked.corpora.name
     corpora = tuple(asked.corpora / name for name in CORPORA[config]) if asked.corpora else ()
-    folder = core.out_folder(run.out, asked) / "training" / corpus
+    folder = asked.folder(run.out) / "training" / corpus
     trainings = core.Trainings(folder, corpora, budget, run.seed)
     trained_on = {row.method: row.experiment(budget).recipe.manipulations for row in rows}
     own = list(dict.fromkeys(name for names in trained_on.values() for name in names))
@@ -304,8 +198,7 @@ def make_trained(run: MaLPEvaluation) -> int:
     ]
     sections = trained_sections(table, list(trained_on), measured, methods, run.seed)
     report = Report(f"MaLP: {table.title}", sections, notes, results)
-    name = f"malp_table_{asked.name}"
-    return core.finish(name, asked, report, run.out, sources, measured)
+    return core.finish("malp", run, report, sources, measured)
 
 
 def measure_methods(
@@ -402,14 +295,7 @@ def template_rows(methods: Sequence[Localizer]) -> list[dict]:
 
 @dataclass(frozen=True)
 class Made:
-    """A table.
-
-    Attributes:
-        sections: Rows by heading.
-        notes: What stands below.
-        sources: What it was measured on, if on pictures.
-        measured: What it was made of, if of pictures.
-    """
+    """A table: rows by heading, notes, and what it was made of, if of pictures."""
 
     sections: dict[str, list[dict]]
     notes: Sequence[str]
@@ -418,17 +304,7 @@ class Made:
 
 
 def make_untrained(run: MaLPEvaluation, loaded: Sequence[Loaded], conditions: Conditions) -> int:
-    """Makes a table that needs no training; returns the exit code.
-
-    Args:
-        run: What is asked for.
-        loaded: Methods to measure, the preset's first.
-        conditions: What happens to protected pictures.
-
-    Raises:
-        ValueError: Something does not fit.
-        OSError: Something cannot be read or written.
-    """
+    """Makes a table that needs no training, the preset's method first; returns the exit code."""
     run, asked = run.limited(), run.table
     made = UNTRAINED[asked.name](run, [one.method for one in loaded], conditions)
     results = {
@@ -439,8 +315,7 @@ def make_untrained(run: MaLPEvaluation, loaded: Sequence[Loaded], conditions: Co
         "seed": run.seed,
     }
     report = Report(f"MaLP: {TABLES[asked.name].title}", made.sections, made.notes, results)
-    name = f"malp_table_{asked.name}"
-    return core.finish(name, asked, report, run.out, made.sources, made.measured)
+    return core.finish("malp", run, report, made.sources, made.measured)
 
 
 def degraded(run: MaLPEvaluation, methods: Sequence[Localizer], conditions: Conditions) -> Made:

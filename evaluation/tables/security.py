@@ -60,19 +60,9 @@ class Averaging:
 def random_windows(
     sources: Sequence[Source], size: int, count: int, seed: int
 ) -> Iterator[np.ndarray]:
-    """Squares of photographs: the whole ones first, then random windows of the same.
+    """Yields squares, uint8 (size, size, 3): whole photographs, then random windows of the same.
 
-    Args:
-        sources: Of photographs at their own size; those that cannot be read are left out.
-        size: Side of the squares in pixels.
-        count: How many.
-        seed: Of the windows.
-
-    Yields:
-        uint8 (size, size, 3).
-
-    Raises:
-        ValueError: If no photograph can be read.
+    Photographs that cannot be read are left out; raises ValueError if none can be.
     """
     made = 0
     for turn in range(count):
@@ -95,15 +85,9 @@ def random_windows(
 
 
 def template_set(layer: TemplateLayer, count: int, seed: int) -> TemplateLayer:
-    """A set of templates like those of a model.
+    """Makes a set of templates like those of a model, whose own are the first.
 
-    The first are the model's own; where it has too few, the others are as `malp_keras.keys` makes
-    them for private keys, as if trained apart.
-
-    Args:
-        layer: Of the model.
-        count: Number of templates.
-        seed: Of the further templates.
+    The others are as `malp_keras.keys` makes them for private keys, as if trained apart.
     """
     own = keras.ops.convert_to_numpy(layer.templates)[:count]
     made = TemplateLayer(count, layer.size, layer.strength, layer.normalize)
@@ -117,17 +101,9 @@ def template_set(layer: TemplateLayer, count: int, seed: int) -> TemplateLayer:
 def averaging_attack(
     layer: TemplateLayer, sources: Sequence[Source], size: int, counts: Sequence[int], seed: int
 ) -> tuple[list[dict], dict[int, np.ndarray]]:
-    """Estimates the templates of sets of several sizes from growing numbers of pictures.
+    """Estimates the templates of sets of several sizes from rising numbers of pictures.
 
-    Args:
-        layer: Of the model.
-        sources: Photographs at their own size.
-        size: Side of the protected pictures.
-        counts: Numbers of protected pictures, rising.
-        seed: Of templates and windows.
-
-    Returns:
-        Rows of a table, and the estimates for a set of one template by number of pictures.
+    Returns rows of a table, and the estimates for a set of one template by number of pictures.
     """
     layers = {n: template_set(layer, n, seed) for n in SET_SIZES}
     true = {n: keras.ops.convert_to_numpy(one.at_size(size, size)) for n, one in layers.items()}
@@ -153,14 +129,7 @@ def averaging_attack(
 def forgeries(
     method: Proactive, conditions: Conditions, estimates: Mapping[int, np.ndarray], seed: int
 ) -> Trials:
-    """Shows a method what an attacker makes of a photograph whose owner protects it.
-
-    Args:
-        method: The owner's.
-        conditions: Its manipulations.
-        estimates: Estimates of the template, by number of pictures.
-        seed: Seed of the manipulations, with the photograph's name.
-    """
+    """Shows a method what an attacker makes of a photograph whose owner protects it."""
 
     def trials(number: int, source: Source) -> Iterator[Trial]:
         photograph = source.read()

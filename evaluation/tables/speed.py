@@ -6,6 +6,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 
 import keras
 import numpy as np
@@ -17,12 +18,7 @@ SIZES = (128, 256, 512)
 
 
 def networks(model: MaLP, name: str) -> dict[str, keras.Model]:
-    """Builds the networks of the table: MaLP's CNN of the paper, a preset's, and the passive ones.
-
-    Args:
-        model: MaLP of a preset; its localizer is the CNN alone, the rest of it finds the verdict.
-        name: Name of the preset.
-    """
+    """Builds the networks of the table: MaLP's CNN of the paper, a preset's, and passive ones."""
     return {
         "MaLP, CNN of the paper": malp_localizer(),
         f"{name}, CNN": model.localizer,
@@ -35,14 +31,7 @@ def networks(model: MaLP, name: str) -> dict[str, keras.Model]:
 def milliseconds(
     network: keras.Model, size: int, repeats: int, clock: Callable[[], float] = time.perf_counter
 ) -> float:
-    """Times a forward pass of one picture: the median, after a first pass that is not counted.
-
-    Args:
-        network: The network.
-        size: Side of the picture, in pixels.
-        repeats: Number of passes that count.
-        clock: Tells seconds.
-    """
+    """Times a forward pass of one picture: the median, after a first one that is not counted."""
     inputs = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype("float32")
     if isinstance(getattr(network, "input", None), dict):  # a CNN that is given the templates
         count = network.input["templates"].shape[-1]
@@ -57,20 +46,14 @@ def milliseconds(
 
 
 def _compiled(network: keras.Model):
-    """A forward pass that is traced once for each size, as inference does it."""
+    """Makes a forward pass that is traced once for each size, as inference does it."""
 
     def forward(inputs):
         return network(inputs, training=False)
 
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return tf.function(forward)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(forward)
-    return forward
+    backend = keras.backend.backend()
+    compiler = {"tensorflow": "function", "jax": "jit"}.get(backend)
+    return getattr(import_module(backend), compiler)(forward) if compiler else forward
 
 
 def device() -> str:
@@ -84,14 +67,7 @@ def rows(
     repeats: int,
     timed: Callable[[keras.Model, int, int], float] = milliseconds,
 ) -> list[dict]:
-    """Times every network at every size, with the ratio to the first network.
-
-    Args:
-        networks: Networks by name; the first is MaLP's CNN of the paper.
-        sizes: Sides of pictures, in pixels.
-        repeats: Number of passes that count.
-        timed: Times a network: milliseconds at a size, by some passes.
-    """
+    """Times every network at every size, with the ratio to the first network."""
     found = []
     for size in sizes:
         times = {name: timed(network, size, repeats) for name, network in networks.items()}

@@ -169,5 +169,6 @@ def test_unknown_inpainters_and_old_names_are_refused(tmp_path, capsys):
     assert stop.value.code == 2 and "--source is called --data now" in capsys.readouterr().err
     command = [sys.executable, "-m", "datasets.inpainting.quality"]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2 and "python evaluate.py inpainters" in done.stderr
-    assert done.stderr.strip().count("\n") == 0
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]  # TensorFlow may have said something before
+    assert last == "error: this command is called python evaluate.py inpainters now"

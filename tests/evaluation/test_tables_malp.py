@@ -219,7 +219,7 @@ def untrained(monkeypatch):
 @pytest.mark.parametrize("name", malp.TRAINED)
 @pytest.mark.parametrize("config", malp.CORPORA)
 def test_rows_change_what_they_say(name, config):
-    rows = malp.TRAINED[name](config)
+    rows = malp.rows_of(name, config)
     assert len({row.training for row in rows}) == len({row.method for row in rows}) == len(rows)
     base, *_ = [row for row in rows if row.training == config]
     usual = base.experiment(Budget())
@@ -236,8 +236,8 @@ def test_rows_change_what_they_say(name, config):
 
 def test_a_training_has_one_meaning_in_all_tables():
     meanings = {}
-    for name, make in malp.TRAINED.items():
-        for row in make(malp.TABLES[name].about["config"]):
+    for name in malp.TRAINED:
+        for row in malp.rows_of(name, malp.TABLES[name].about["config"]):
             row = malp.replace(row, method="")
             assert meanings.setdefault(row.training, row) == row
 
@@ -246,7 +246,7 @@ def test_the_paper_has_a_number_for_each_row():
     assert set(malp.TABLES) == {*malp.TRAINED, *malp.UNTRAINED}
     for name in ("8", "9"):
         table = malp.TABLES[name]
-        rows = malp.TRAINED[name](table.about["config"])
+        rows = malp.rows_of(name, table.about["config"])
         assert {row.method for row in rows} == set(table.paper)
 
 
@@ -293,7 +293,7 @@ def test_the_opposite_edit_of_an_attribute_is_unseen(tmp_path, untrained):
 def test_the_second_branch_gives_the_map_where_it_is_measured(tmp_path, untrained):
     results = run(tmp_path, "8", "--config", "malp_local", *ERASE, "--limit", "1")
     values = {row["method"]: row["cosine"] for row in results["sections"]["Fakeness maps"]}
-    assert list(values)[3:] == [row.method for row in malp.branches("malp_local")]
+    assert list(values)[3:] == [row.method for row in malp.rows_of("8", "malp_local")]
     assert values["transformer only"] != values["CNN + transformer"]
 
 
@@ -336,10 +336,10 @@ def test_the_plan_trains_nothing(tmp_path, monkeypatch, capsys):
 
 def test_corpora_are_those_of_the_configuration(tmp_path):
     folders = tuple(tmp_path / name for name in malp.CORPORA[malp.LOCAL])
-    training = Trainings(tmp_path, folders).run(malp.ours(malp.LOCAL))
+    training = Trainings(tmp_path, folders).run(malp.rows_of("9", malp.LOCAL)[-1])
     assert training.data == (tmp_path / "scenes" / "train", tmp_path / "faces" / "train")
     assert [path.name for path in training.val_data] == ["val", "val"]
-    bundled = Trainings(tmp_path).run(malp.ours(malp.PAPER))
+    bundled = Trainings(tmp_path).run(malp.rows_of("9", malp.PAPER)[-1])
     assert bundled.data == () and bundled.inputs[0] == bundled_photographs("train")
     assert malp.CORPORA[malp.PAPER] == ("faces",)
 
