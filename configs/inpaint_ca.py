@@ -1,7 +1,7 @@
 """CA (contextual attention, DeepFill v1), at half the paper's width, from a smooth start.
 
-python train.py inpaint --config configs/inpaint_ca.py --data PHOTOGRAPHS/train \
-    --val-data PHOTOGRAPHS/val --out runs/inpaint --presets datasets/inpainting/weights
+    python train.py inpaint --config configs/inpaint_ca.py --data PHOTOGRAPHS/train \
+        --val-data PHOTOGRAPHS/val --out runs/inpaint --presets datasets/inpainting/weights
 """
 
 from datasets.inpainting.ca import CATraining, ca_critic

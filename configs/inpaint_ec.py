@@ -1,7 +1,7 @@
 """EC (EdgeConnect) at a quarter of the paper's width: edges, then the picture; smooth start.
 
-python train.py inpaint --config configs/inpaint_ec.py --data PHOTOGRAPHS/train \
-    --val-data PHOTOGRAPHS/val --out runs/inpaint --presets datasets/inpainting/weights
+    python train.py inpaint --config configs/inpaint_ec.py --data PHOTOGRAPHS/train \
+        --val-data PHOTOGRAPHS/val --out runs/inpaint --presets datasets/inpainting/weights
 """
 
 from dataclasses import replace

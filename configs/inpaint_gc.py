@@ -2,8 +2,8 @@
 
 The paper: width 48, critic of 64, 256-pixel crops in batches of 16, a constant rate of 1e-4.
 
-python train.py inpaint --config configs/inpaint_gc.py --data PHOTOGRAPHS/train \
-    --val-data PHOTOGRAPHS/val --out runs/inpaint --presets datasets/inpainting/weights
+    python train.py inpaint --config configs/inpaint_gc.py --data PHOTOGRAPHS/train \
+        --val-data PHOTOGRAPHS/val --out runs/inpaint --presets datasets/inpainting/weights
 """
 
 from dataclasses import replace

@@ -1,10 +1,10 @@
 """The full network on the mixture of all inpainters, degraded, with untouched pictures.
 
-    build="python -m datasets.build --source PHOTOGRAPHS --split train"
+    build="python -m datasets.build --data PHOTOGRAPHS --split train"
     for name in telea ns gc ca ec resynth upsampling none; do
-        $build --inpainter $name --count 2560 --out pairs/$name
+        $build --inpainters $name --count 2560 --out pairs/$name
     done
-    $build --inpainter patch --count 256 --out pairs/patch
+    $build --inpainters patch --count 256 --out pairs/patch
     KERAS_BACKEND=jax python train.py irl --config configs/irl_base.py --data pairs \
         --val-data PHOTOGRAPHS/val --mixed-precision mixed_bfloat16 --out runs/irl_base
     python train.py preset --config configs/irl_base.py \

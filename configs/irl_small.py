@@ -7,12 +7,12 @@
 
 The last stage of the shipped weights was trained on pairs that were built before, by itself:
 
-    build="python -m datasets.build --source PHOTOGRAPHS --split train"
+    build="python -m datasets.build --data PHOTOGRAPHS --split train"
     for name in telea ns gc ca ec; do
-        $build --inpainter $name --count 1500 --out pairs/$name
+        $build --inpainters $name --count 1500 --out pairs/$name
     done
     for name in resynth none; do
-        $build --inpainter $name --count 4000 --out pairs/$name
+        $build --inpainters $name --count 4000 --out pairs/$name
     done
     python train.py irl --config configs/irl_small.py --stage irl_small_pairs --data pairs \
         --val-data PHOTOGRAPHS/val --out runs/irl_small/irl_small_pairs

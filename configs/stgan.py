@@ -3,8 +3,8 @@
 The paper: width 64, WGAN-GP with five critic steps, batches of 32, 100 epochs at a rate of 2e-4
 and 100 at a tenth of it.
 
-python train.py stgan --data FACES/train --val-data FACES/val \
-    --out runs/stgan --presets datasets/manipulations/weights
+    python train.py stgan --data FACES/train --val-data FACES/val \
+        --out runs/stgan --presets datasets/manipulations/weights
 """
 
 from training.experiments import EditorExperiment

@@ -41,7 +41,7 @@ def open_data(
             each inpainter of the recipe; the bundled photographs when empty.
         val_data: Folders of photographs; when empty, a tenth of the photographs of `data`.
         recipe: How crops are forged, or drawn from pairs.
-        seed: Of the training set.
+        seed: Seed of the training set.
 
     Returns:
         The training set, and the photographs that validation forgeries are made of.
@@ -72,7 +72,7 @@ def open_data(
 
 
 def has_pairs(folder: Path) -> bool:
-    """Whether a folder is a pair folder, or a packed one."""
+    """Says whether a folder is a pair folder, or a packed one."""
     return is_pair_folder(folder) or is_packed_folder(folder)
 
 
@@ -97,7 +97,7 @@ def open_mixture(folder: Path, recipe: ForgingRecipe, seed: int) -> TrainingSet:
     if missing:
         raise ValueError(
             f"{folder}: has no pairs of {', '.join(missing)}; build them into folders named so "
-            "(python -m datasets.build --inpainter NAME)"
+            "(python -m datasets.build --inpainters NAME)"
         )
     parts = [
         (open_pairs(folder / name, recipe, seed, CACHE_BYTES // len(shares)), share)

@@ -136,14 +136,14 @@ def _feature_distances(completed, original, hole) -> dict[str, float]:
 
 
 def _neighbourhood_mean(features: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Means over the hole's pixels around each pixel."""
+    """Averages over the hole's pixels around each pixel."""
     total = cv2.GaussianBlur(features * share[..., None], (0, 0), _NEIGHBOURHOOD)
     weight = cv2.GaussianBlur(share, (0, 0), _NEIGHBOURHOOD)
     return total / np.maximum(weight, 1e-6)[..., None]
 
 
 def _distance(found: np.ndarray, wanted: np.ndarray, share: np.ndarray) -> float:
-    """Mean over the hole of the squared distance between feature vectors of length 1."""
+    """Averages over the hole the squared distance between feature vectors of length 1."""
     found, wanted = (
         maps / np.sqrt(np.sum(maps**2, axis=-1, keepdims=True) + _FAINT**2)
         for maps in (found, wanted)

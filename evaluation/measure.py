@@ -42,12 +42,12 @@ class Trial:
     """One picture that one method looks at.
 
     Attributes:
-        method: Looks at the picture.
+        method: Method that looks at the picture.
         image: uint8 (H, W, 3), the picture before its degradation.
         mask: uint8 (H, W), 1 = manipulated; `None` where it is not known.
         truth: The verdict that would be right.
         degradation: See the top of this module.
-        fields: What else the record says.
+        fields: Further fields of the record.
         original: uint8 (H, W, 3), the pristine photograph; `None` where it is not known.
         in_grid: Whether the picture grid shows it.
     """
@@ -109,10 +109,10 @@ def measure_all(
 
     Args:
         sources: The pictures.
-        trials: Makes the trials of each.
+        trials: Function that makes the trials of each.
         seed: Seed of the degradations, with the picture's name.
-        scores: Scores a map; `map_scores` by default.
-        watch: Is shown every inspection.
+        scores: Function that scores a map; `map_scores` by default.
+        watch: Function that is shown every inspection.
         workers: Number of pictures that are worked on at once.
     """
     measured = Measurements()

@@ -72,7 +72,7 @@ class BestCheckpoint(keras.callbacks.Callback):
 
 
 def tensorboard(folder: str | os.PathLike) -> list[keras.callbacks.Callback]:
-    """Keras' TensorBoard callback, where TensorFlow is installed, which it writes with.
+    """Makes Keras' TensorBoard callback, where TensorFlow is installed, which it writes with.
 
     Args:
         folder: Folder of the event files.

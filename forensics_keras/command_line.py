@@ -38,7 +38,7 @@ def at_least(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 def threshold(text: str) -> float:
-    """A number above 0 and at most 1."""
+    """Reads a number above 0 and at most 1."""
     value = float(text)
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
@@ -62,9 +62,9 @@ def renamed(parser: argparse.ArgumentParser, old: str, new: str) -> None:
     """Lets an option that has another name now answer with one line that says the new one.
 
     Args:
-        parser: Does not have the old option.
-        old: Such as `"--source"`.
-        new: Such as `"--data"`.
+        parser: Parser that does not have the old option.
+        old: Old name, such as `"--source"`.
+        new: New name, such as `"--data"`.
     """
 
     class Renamed(argparse.Action):
@@ -76,7 +76,7 @@ def renamed(parser: argparse.ArgumentParser, old: str, new: str) -> None:
 
 
 def one_line(error: Exception) -> str:
-    """The message of an error without line breaks."""
+    """Returns the message of an error without line breaks."""
     return " ".join(str(error).split())
 
 
@@ -90,7 +90,7 @@ def run_program(
 
     Args:
         prog: How the program is called; `None` for the name of its file.
-        description: For its help, whose line breaks are kept.
+        description: Text for its help, whose line breaks are kept.
         add_commands: Each adds a command to the parser, with `run` among its defaults: a function
             from the parsed options to an exit code, or to `None` when all is done.
         arguments: Without the program's name; those of the process by default.

@@ -50,7 +50,7 @@ class Finding:
         return float(self.mask.mean())
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        """The map, for NumPy and for plotting."""
+        """Returns the map, for NumPy and for plotting."""
         return np.array(self.map, dtype) if copy or dtype else self.map
 
 
@@ -104,7 +104,7 @@ class Localizer(abc.ABC):
         return image
 
     def _found(self, probability: np.ndarray) -> Finding:
-        """The finding of a method that knows nothing but its map."""
+        """Returns the finding of a method that knows nothing but its map."""
         verdict = metrics.verdict(float(metrics.flagged_pixels(probability, self.threshold).mean()))
         return Finding(probability, metrics.picture_score(probability), verdict, self.threshold)
 
@@ -217,7 +217,7 @@ class Noise(Localizer):
 
 
 def trivial_baselines(seed: int) -> list[Localizer]:
-    """The methods that look at nothing, with which every table starts.
+    """Returns the methods that look at nothing, with which every table starts.
 
     Args:
         seed: Seed of the noise.

@@ -59,7 +59,7 @@ class Metadata(NamedTuple):
 
 
 def turn(image: Image.Image) -> Image.Transpose | None:
-    """What makes a picture upright."""
+    """Returns what makes a picture upright."""
     try:
         return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 0))
     except Exception:  # damaged metadata must not hide a sound picture

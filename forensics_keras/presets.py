@@ -37,7 +37,7 @@ class PresetStore:
 
     Args:
         root: Folder with one folder a preset.
-        builders: For each architecture that a card may name, the function that builds it from the
+        builders: By each architecture that a card may name, the function that builds it from the
             card's arguments.
 
     Example:
@@ -192,7 +192,7 @@ def save_preset(model: keras.Model, folder: str | os.PathLike, card: Mapping[str
 
     Args:
         model: Built by the function that `card["architecture"]` names, with its arguments.
-        folder: To write `card.json` and the weights into; made if missing.
+        folder: Folder to write `card.json` and the weights into; made if missing.
         card: The fields of `CARD_FIELDS`, and more if wanted; values that JSON can hold.
             `architecture` is `{"name": ..., "arguments": {...}}`.
 

@@ -10,7 +10,7 @@ def cosine(peak: float, steps: int, warmup: int = 0, end: float = 0.01) -> Learn
 
     Args:
         peak: The largest learning rate.
-        steps: Of the whole training, the warm-up included.
+        steps: Steps of the whole training, the warm-up included.
         warmup: Steps of the rise; 0 begins at the peak.
         end: The last learning rate, as a share of the peak.
     """

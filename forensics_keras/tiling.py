@@ -13,7 +13,7 @@ import numpy as np
 
 
 def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
-    """First positions of equally long tiles that cover an axis exactly.
+    """Returns the first positions of equally long tiles that cover an axis exactly.
 
     All tiles but the last start at multiples of `tile - overlap`; the last one ends with the axis
     and so may overlap more.
@@ -64,7 +64,7 @@ def fitted_tile(length: int, tile: int, overlap: int) -> int:
 
 
 def blend_windows(length: int, tile: int, overlap: int) -> np.ndarray:
-    """Blending weights of the tiles of one axis.
+    """Returns the blending weights of the tiles of one axis.
 
     Each tile rises and falls over `overlap` pixels like a raised cosine; the weights are then
     normalized to sum to 1 at every position of the axis.

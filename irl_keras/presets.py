@@ -18,7 +18,7 @@ list_presets = _SHIPPED.names
 
 
 def calibrated_threshold(card: Mapping) -> float:
-    """The probability from which a pixel is flagged: the card's, or 0.5 where it has none.
+    """Returns the probability from which a pixel is flagged: the card's, or 0.5 where it has none.
 
     Args:
         card: As `read_card` returns it.

@@ -20,7 +20,7 @@ def narrow(model: keras.Model, width: float, attention: bool = True) -> keras.Mo
     as in Li et al., 2017, https://arxiv.org/abs/1608.08710, with coupled layers).
 
     Args:
-        model: From `irl_keras.irl_net`, with early fusion and SE blocks.
+        model: Network of `irl_keras.irl_net`, with early fusion and SE blocks.
         width: Width of the new network, at most that of `model`.
         attention: Whether the new network keeps the attention block.
 

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def difference_map(original: np.ndarray, manipulated: np.ndarray) -> np.ndarray:
-    """The fakeness map that is true by the paper's eq. (5): `Gray(|I - G(T(I))|) / 255`.
+    """Makes the fakeness map that is true by the paper's eq. (5): `Gray(|I - G(T(I))|) / 255`.
 
     Args:
         original: uint8 (H, W, 3), before protection.
@@ -21,7 +21,7 @@ def difference_map(original: np.ndarray, manipulated: np.ndarray) -> np.ndarray:
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """Cosine of the angle between two arrays, all values taken as one vector; 0 if one is zero."""
+    """Returns the cosine of the angle between two arrays, each one vector; 0 if one is zero."""
     a, b = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
     norms = np.linalg.norm(a) * np.linalg.norm(b)
     return float(a @ b / norms) if norms else 0.0

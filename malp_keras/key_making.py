@@ -45,7 +45,7 @@ def make_key(
         fine_tune: Trains the model in place to know its new templates, which it must leave as they
             are.
         overwrite: Whether an existing file may be replaced.
-        seed: For tests, see `keys.renew_templates`.
+        seed: Seed of the templates, for tests; see `keys.renew_templates`.
 
     Returns:
         The card of the key.

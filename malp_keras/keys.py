@@ -43,8 +43,8 @@ def renew_templates(model: MaLP, seed: int | None = None) -> None:
     JPEG, but its phases are random, so it is as unlike the old one as noise.
 
     Args:
-        model: Its `template_layer` is changed.
-        seed: For tests; what the operating system has without, as a key needs.
+        model: Model whose `template_layer` is changed.
+        seed: Seed of the phases, for tests; what the operating system has without, as a key needs.
     """
     templates = keras.ops.convert_to_numpy(model.template_layer.templates).astype(np.float64)
     noise = np.random.default_rng(seed).standard_normal(templates.shape)

@@ -90,7 +90,7 @@ class LossWeights:
 
 
 def cosine_similarity(a: Any, b: Any) -> Any:
-    """Cosine of the angle between two pictures of each pair, over all pixels.
+    """Returns the cosine of the angle between two pictures of each pair, over all pixels.
 
     `sum(a * b) / (|a| * |b|)`. Nothing is subtracted first, so two constant maps are alike.
 
@@ -109,7 +109,7 @@ def cosine_similarity(a: Any, b: Any) -> Any:
 def structural_similarity(
     a: Any, b: Any, max_value: float = 1.0, window: int = 11, sigma: float = 1.5
 ) -> Any:
-    """Mean structural similarity of each pair of pictures.
+    """Returns the mean structural similarity of each pair of pictures.
 
     The mean, over all places where the Gaussian window fits into the picture, of
     `(2 * m_a * m_b + c1) * (2 * s_ab + c2) / ((m_a**2 + m_b**2 + c1) * (s_a**2 + s_b**2 + c2))`
@@ -292,7 +292,7 @@ def ssim_distance(fakeness_map: Any, truth: Any) -> Any:
 
 
 def squared_error(fakeness_map: Any, truth: Any) -> Any:
-    """Mean squared difference of maps, in place of `map_energy` where the truth is not zero.
+    """Returns the mean squared difference of maps: `map_energy` where the truth is not zero.
 
     Args:
         fakeness_map: Tensor of shape `(batch, height, width, 1)`, in [0, 1].
@@ -334,7 +334,7 @@ def recovery_fake(recovered: Any, templates: Any) -> Any:
 
 
 def classification(logit: Any, label: Any) -> Any:
-    """Binary cross-entropy of the averaged logits (eq. 10).
+    """Returns the binary cross-entropy of the averaged logits (eq. 10).
 
     `-label * log(p) - (1 - label) * log(1 - p)` with `p = sigmoid(logit)`. (The paper prints a
     minus sign too many before the second term.)

@@ -89,7 +89,7 @@ def template_index(model: MaLP, image: np.ndarray) -> int:
     Two differently protected copies of one picture would give away the difference of templates.
 
     Args:
-        model: Has the set of templates.
+        model: Model with the set of templates.
         image: uint8 (H, W, 3).
 
     Returns:

@@ -18,7 +18,7 @@ class Protector(Localizer):
 
     Args:
         model: As `malp_keras.from_preset` returns it.
-        name: For reports and tables.
+        name: Name for reports and tables.
         calibration: Where its verdicts change.
 
     Example:

@@ -18,7 +18,7 @@ class Config:
     """What a config file defines.
 
     Attributes:
-        path: Of the file.
+        path: Path of the file.
         stages: Trained in turn, by name; a stage may start from an earlier one.
         variants: Trained only when they are asked for by name.
     """

@@ -95,7 +95,7 @@ def validation_samples(photographs: Sequence[Path], size: int) -> tuple[np.ndarr
 
 
 def hole_error(generator: keras.Model, images: np.ndarray, masks: np.ndarray) -> float:
-    """Mean absolute error inside the holes, in 8-bit levels."""
+    """Measures the mean absolute error inside the holes, in 8-bit levels."""
     errors = []
     for image, mask in zip(images, masks, strict=True):
         completed = complete(generator, image[None], mask[None])[0]

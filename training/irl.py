@@ -106,7 +106,7 @@ def forge_validation_set(
 
 
 def distribution() -> contextlib.AbstractContextManager:
-    """All GPUs of this machine, if there are several; one on other backends than TensorFlow."""
+    """Returns the scope of all GPUs of this machine, if there are several, with TensorFlow."""
     if ON_TENSORFLOW and len(tf.config.list_logical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy().scope()
     return contextlib.nullcontext()
@@ -134,7 +134,7 @@ def compile_model(model: keras.Model, experiment: IRLExperiment) -> None:
 
 
 def learning_rate(experiment: IRLExperiment):
-    """The experiment's learning rate, or its schedule."""
+    """Returns the experiment's learning rate, or its schedule."""
     first, last = experiment.learning_rate, experiment.final_learning_rate
     if last is None:
         return schedules.by_epoch(first, experiment.steps_per_epoch, experiment.epoch_decay)

@@ -25,9 +25,9 @@ def compile_by_part(model: keras.Model, rate, factors: Mapping[str, float], **ad
     """Compiles a model that has its own losses.
 
     Args:
-        model: Whose parts may learn at different rates.
+        model: Training model, whose parts may learn at different rates.
         rate: Learning rate, or its schedule.
-        factors: On the rate, see `forensics_keras.optimizers.AdamByPart`.
+        factors: Factors on the rate of parts, see `forensics_keras.optimizers.AdamByPart`.
         **adam: Further arguments of the optimizer.
     """
     # XLA's convolutions are several times slower than oneDNN's on a CPU.

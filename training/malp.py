@@ -134,9 +134,9 @@ class Validation(keras.callbacks.Callback):
     The pictures are protected with the templates of the time, so they cannot be made beforehand.
 
     Args:
-        photographs: Paths of untouched photographs.
+        photographs: Paths of pristine photographs.
         experiment: The `MaLPExperiment`.
-        seed: Of the manipulations, the same in every epoch.
+        seed: Seed of the manipulations, the same in every epoch.
     """
 
     def __init__(self, photographs: Sequence[Path], experiment: MaLPExperiment, seed: int):

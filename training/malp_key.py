@@ -24,7 +24,7 @@ CALIBRATION_PHOTOGRAPHS = 40
 WARMUP = 20
 
 Calibrate = Callable[[MaLP, Sequence[Path], Sequence[str], int], Calibration]
-"""Chooses thresholds: of a model, on photographs, for manipulations by name, with a seed."""
+"""Chooses a model's thresholds on photographs, for manipulations by name, with a seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,8 @@ class KeyTraining:
         experiment: The one that trained the preset.
         data: Folders of photographs; the bundled training photographs when empty.
         steps: Steps of training.
-        calibrate: Chooses thresholds.
-        seed: Of the training pictures; the templates do not depend on it.
+        calibrate: Function that chooses thresholds.
+        seed: Seed of the training pictures; the templates do not depend on it.
     """
 
     experiment: MaLPExperiment

@@ -39,7 +39,7 @@ def write_preset(
     Args:
         run: The training.
         model: What it trained.
-        folder: Of the preset, which is named so, and has the card's prose in `PROSE_FILE`.
+        folder: Folder of the preset, which is named so, and has the card's prose in `PROSE_FILE`.
         recipe: The config file, and the stage where it is not the last.
         measure: Gives further fields of the card, from the card with the hash of the weights;
             called when the preset can be loaded, for numbers must come from its float16 weights.
@@ -95,8 +95,8 @@ def measured_by_evaluation(card: Fields, paths: Iterable[Path]) -> Fields:
     keeps the calibration that was measured with.
 
     Args:
-        card: Has the hash of the weights.
-        paths: Of `metrics.json` files; values of single pictures and versions are left out.
+        card: Model card with the hash of the weights.
+        paths: Paths of `metrics.json` files; values of single pictures and versions are left out.
 
     Raises:
         ValueError: If other weights were measured.

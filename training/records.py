@@ -43,7 +43,7 @@ def write_record(path: Path, record: dict) -> None:
 
 
 def git_commit() -> str | None:
-    """The commit of the code, marked when files differ from it; `None` outside a repository."""
+    """Returns the code's commit, marked when files differ from it; `None` outside a repository."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     return result.stdout.strip() or None

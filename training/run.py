@@ -148,7 +148,7 @@ class TrainingRun(ABC):
         return json.loads(json.dumps(record))
 
     def is_finished(self) -> bool:
-        """Whether the training is at its end.
+        """Says whether the training is at its end.
 
         Raises:
             ValueError: If the folder holds another experiment.
@@ -212,6 +212,6 @@ class TrainingRun(ABC):
 
 
 def record_folders(folders: Sequence[Path]) -> str | list[str]:
-    """One folder is recorded by its path, none as `"None"`: as records always were."""
+    """Records one folder by its path, none as `"None"`: as records always were."""
     texts = [str(folder) for folder in folders]
     return texts if len(texts) > 1 else "".join(texts) or "None"

@@ -120,6 +120,6 @@ def measure(
 
 
 def critic_attributes(critic: keras.Model, images: np.ndarray) -> np.ndarray:
-    """The attributes that the critic's head sees, float (N, attributes), 0 or 1."""
+    """Returns the attributes that the critic's head sees, float (N, attributes), 0 or 1."""
     outputs = critic.predict(images.astype("float32") / 127.5 - 1, batch_size=SAMPLES, verbose=0)
     return (outputs["attributes"] > 0).astype(float)

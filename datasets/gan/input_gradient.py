@@ -11,7 +11,7 @@ def input_gradient(function, inputs):
     gradient penalty needs (WGAN-GP, Gulrajani et al., 2017, equation 3).
 
     Args:
-        function: From the inputs to scores, any shape; it must not change variables.
+        function: Function from the inputs to scores, any shape; it must not change variables.
         inputs: Tensor, one row a sample.
 
     Returns:

@@ -98,8 +98,8 @@ class CATraining(InpainterTraining):
     (two time-scale update rule, Heusel et al., 2017, arXiv:1706.08500).
 
     Args:
-        generator: From `ca_generator`.
-        critic: From `ca_critic`.
+        generator: Network of `ca_generator`.
+        critic: Network of `ca_critic`.
         adversarial_weight: Positive float; the paper's is 0.001.
         seed: Non-negative integer, for the mixtures of pictures that the penalty is taken at.
         **kwargs: Arguments of `keras.Model`.

@@ -209,8 +209,8 @@ class ECEdgeTraining(InpainterTraining):
     Adam at 1e-4 with betas (0, 0.9), the critic at a tenth of the rate.
 
     Args:
-        generator: From `ec_generator`; its picture generator is held.
-        critic: From `ec_critic(channels=2)`.
+        generator: Network of `ec_generator`; its picture generator is held.
+        critic: Network of `ec_critic(channels=2)`.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -262,8 +262,8 @@ class ECPictureTraining(InpainterTraining):
     Adam at 1e-4 with betas (0, 0.9), the critic at a tenth of the rate.
 
     Args:
-        generator: From `ec_generator`, its edge generator trained by `ECEdgeTraining`.
-        critic: From `ec_critic()`.
+        generator: Network of `ec_generator`, its edge generator trained by `ECEdgeTraining`.
+        critic: Network of `ec_critic()`.
         predicted_share: Probability, 0 to 1, that a training picture has predicted edges.
         style_weight: Non-negative float. At 25, short trainings please the Gram matrices with a few
             coloured dots along the hole's border.

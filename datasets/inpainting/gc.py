@@ -64,8 +64,8 @@ class GCTraining(InpainterTraining):
     Adam, rate 1e-4, betas 0.5 and 0.999, batches of 16.
 
     Args:
-        generator: From `gc_generator`.
-        critic: From `gc_critic`.
+        generator: Network of `gc_generator`.
+        critic: Network of `gc_critic`.
         adversarial_weight: Positive float. The paper's is 1, at which this term's gradient soon is
             dozens of times that of L1, and short trainings diverge.
         **kwargs: Arguments of `keras.Model`.

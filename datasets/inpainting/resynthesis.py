@@ -133,8 +133,8 @@ class ResynthesisTraining(InpainterTraining):
     """Trains an autoencoder to reconstruct pictures.
 
     Args:
-        generator: From `autoencoder`.
-        critic: From `patch_critic`, or `None` for training without one.
+        generator: Network of `autoencoder`.
+        critic: Network of `patch_critic`, or `None` for training without one.
         adversarial: Weight of the generator's hinge loss; 0 without a critic.
         perceptual: Weight of the content and style terms.
         **kwargs: Arguments of `keras.Model`.

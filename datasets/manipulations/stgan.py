@@ -175,8 +175,8 @@ class STGANTraining(InpainterTraining):
     loss, with a spectrally normalized critic, needs no second derivatives.
 
     Args:
-        generator: From `stgan_generator`.
-        critic: From `stgan_critic`, spectral for the hinge loss alone.
+        generator: Network of `stgan_generator`.
+        critic: Network of `stgan_critic`, spectral for the hinge loss alone.
         loss: "wgan_gp" or "hinge", the adversarial loss.
         reconstruction_weight, attributes_weight, adversarial_weight, change_weight: Weights of the
             generator's terms.
@@ -288,7 +288,7 @@ def edit(model: keras.Model, images: np.ndarray, differences: np.ndarray) -> np.
     """Lets a generator edit pictures.
 
     Args:
-        model: From `stgan_generator`, trained.
+        model: Trained network of `stgan_generator`.
         images: uint8 (N, H, W, 3), RGB; pictures of another size than the model's are resized to
             it, and the edited ones back.
         differences: float (N, attributes), what shall change, as `stgan_generator` describes it.

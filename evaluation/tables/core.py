@@ -166,7 +166,7 @@ class Trainings:
         )
 
     def is_trained(self, row: Row) -> bool:
-        """Whether a training is finished; raises ValueError for another experiment's folder."""
+        """Says whether a training is finished; raises ValueError for a folder of another one."""
         return self.run(row).is_finished()
 
     def train(self, row: Row) -> None:

@@ -205,7 +205,7 @@ def check_installed(number: str, rows: Sequence[IRLRow]) -> None:
 
 
 def is_shipped(row: IRLRow, shipped: Sequence[str], budget: Budget) -> bool:
-    """Whether a row's weights are a preset.
+    """Says whether a row's weights are a preset.
 
     Smaller trainings than configured are all alike: next to them, weights of another effort would
     look a result of the method.

@@ -319,7 +319,7 @@ def make_untrained(run: MaLPEvaluation, loaded: Sequence[Loaded], conditions: Co
 
 
 def degraded(run: MaLPEvaluation, methods: Sequence[Localizer], conditions: Conditions) -> Made:
-    """Fig. 5: fakeness maps and verdicts under degradations, over all manipulations."""
+    """Makes fig. 5: fakeness maps and verdicts under degradations, over all manipulations."""
     degradations = [spec for spec in ROBUSTNESS if not spec.startswith("webp")]
     conditions, seed = replace(conditions, degradations=degradations), run.seed
     sources = squares(run.data, run.size or methods[0].size, run.limit)
@@ -340,7 +340,7 @@ def sections_by(by: Sequence[str], measured: Measurements, methods, seed: int) -
 
 
 def resolution(run: MaLPEvaluation, methods: Sequence[Proactive], conditions: Conditions) -> Made:
-    """Pictures smaller and larger than the model's: scaled for inspection (`sc.`) or not."""
+    """Measures pictures of other sizes than the model's, scaled for inspection (`sc.`) or not."""
     model, name, calibration = methods[0].model, methods[0].name, methods[0].calibration
     kinds = [
         Proactive(model, f"{name} (sc.)", calibration),
@@ -370,7 +370,7 @@ def resolution(run: MaLPEvaluation, methods: Sequence[Proactive], conditions: Co
 def what_attackers_gain(
     run: MaLPEvaluation, methods: Sequence[Proactive], conditions: Conditions
 ) -> Made:
-    """Averaging protected pictures; adding a stolen or estimated template to forgeries."""
+    """Averages protected pictures, and adds a stolen or estimated template to forgeries."""
     method, counts = methods[0], security.PICTURES[: 1 if run.table.quick else None]
     size, layer = method.size, method.model.template_layer
     whole = squares(run.data, None, run.limit)
@@ -405,7 +405,7 @@ def what_attackers_gain(
 def inference_speed(
     run: MaLPEvaluation, methods: Sequence[Proactive], conditions: Conditions
 ) -> Made:
-    """Forward passes of MaLP's CNN and of passive networks."""
+    """Times forward passes of MaLP's CNN and of passive networks."""
     sizes, repeats = (speed.SIZES[:1], 3) if run.table.quick else (speed.SIZES, 15)
     networks = speed.networks(methods[0].model, methods[0].name)
     return Made(

@@ -52,7 +52,7 @@ class Averaging:
         self._weights += weight
 
     def estimate(self) -> np.ndarray:
-        """The estimate so far, in levels; float64 (size, size) without mean."""
+        """Returns the estimate so far, in levels; float64 (size, size) without mean."""
         mean = self._sum / self._weights
         return mean - mean.mean()
 

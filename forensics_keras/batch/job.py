@@ -12,7 +12,7 @@ class BatchJob(abc.ABC):
     """What a command makes of each picture.
 
     Attributes:
-        outputs: For each kind of output the pattern of its path below the output folder, in which
+        outputs: By each kind of output the pattern of its path below the output folder, in which
             `{}` stands for the name, for example `{"mask": "mask/{}.png"}`.
         identity: Fields of each report line that say what made the outputs: `preset` and all on
             which the outputs depend besides the picture, which must be `preset_sha256` at least.
@@ -54,12 +54,12 @@ class BatchJob(abc.ABC):
 
     @abc.abstractmethod
     def outcome(self, line: Mapping[str, Any]) -> str:
-        """Under what the summary counts an input, given its report line."""
+        """Says under what the summary counts an input, given its report line."""
 
     @abc.abstractmethod
     def describe(self, line: Mapping[str, Any]) -> str:
         """Says what made the outputs of a report line, from its fields of `identity`."""
 
     def message(self, line: Mapping[str, Any]) -> str | None:
-        """What stdout says of an input that is done, or None; given its report line."""
+        """Returns what stdout says of an input that is done, or None; given its report line."""
         return None

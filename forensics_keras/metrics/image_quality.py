@@ -15,7 +15,7 @@ _SSIM_SIDE, _SSIM_DEVIATION = 11, 1.5
 
 
 def picture_psnr(picture: np.ndarray, original: np.ndarray, max_value: float = 255.0) -> float:
-    """Peak signal-to-noise ratio of a picture against its original, over pixels and channels.
+    """Measures a picture's peak signal-to-noise ratio against its original, over all channels.
 
     Args:
         picture: (H, W) or (H, W, C), of any dtype; works in bands, so that memory is bounded.
@@ -36,7 +36,7 @@ def picture_psnr(picture: np.ndarray, original: np.ndarray, max_value: float = 2
 
 
 def picture_ssim(picture: np.ndarray, original: np.ndarray, max_value: float = 255.0) -> float:
-    """Structural similarity of a picture to its original: mean of `ssim_map` inside the border.
+    """Measures the structural similarity of a picture to its original: `ssim_map`'s mean inside.
 
     As Wang et al. (2004) do and scikit-image with `gaussian_weights=True` and
     `use_sample_covariance=False`, the mean is over the windows that lie wholly in the picture, and
@@ -71,7 +71,7 @@ def picture_ssim(picture: np.ndarray, original: np.ndarray, max_value: float = 2
 
 
 def ssim_map(one: np.ndarray, other: np.ndarray, max_value: float = 255.0) -> np.ndarray:
-    """Structural similarity of two pictures at each pixel (Wang et al., 2004, eq. 13).
+    """Measures the structural similarity of two pictures at each pixel (Wang et al., 2004, eq. 13).
 
     Means, variances and covariance are those of a Gaussian window of 11 pixels and standard
     deviation 1.5; pictures are reflected at their borders.

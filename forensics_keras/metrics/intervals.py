@@ -11,7 +11,7 @@ import numpy as np
 def bootstrap_interval(
     values: Sequence[float] | np.ndarray, seed: int, level: float = 0.95, resamples: int = 2000
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of a mean, the pictures being resampled with replacement.
+    """Computes the percentile bootstrap interval of a mean: pictures are drawn with replacement.
 
     The interval covers the choice of the pictures only, neither that of the training run nor that
     of the data set, and is too narrow for a handful of pictures.

@@ -12,7 +12,7 @@ EDGE_STRIDE = 4
 
 
 def edge_map(mask: Any) -> Any:
-    """The edges of masks at a quarter of their size.
+    """Returns the edges of masks at a quarter of their size.
 
     A pixel of the result is 1 if its 4x4 pixels of the mask, or their direct neighbours, hold
     a pixel next to one of the other class: both sides of the contour. The picture's border

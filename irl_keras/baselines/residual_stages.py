@@ -4,7 +4,7 @@ import keras
 
 
 def scaled(filters, width):
-    """Channel count at a width, at least 4."""
+    """Returns the channel count at a width, at least 4."""
     return max(round(filters * width), 4)
 
 
