@@ -7,7 +7,7 @@ from datasets.training_sets import TrainingSet
 
 
 def training_dataset(
-    training_set: TrainingSet, batch_size: int, first_sample: int = 0, deterministic: bool = True
+    training_set: TrainingSet, batch_size: int, first_sample: int = 0
 ) -> tf.data.Dataset:
     """Makes endless batches of a training set, forged in parallel and prefetched.
 
@@ -19,8 +19,6 @@ def training_dataset(
         training_set: Source of the samples.
         batch_size: Pictures per batch, over all replicas together.
         first_sample: Number of the first sample.
-        deterministic: Whether batches come in order; `False` is faster where samples take
-            unequal time, but not reproducible.
 
     Returns:
         Dataset of (pictures, masks): uint8 (batch, size, size, 3) and (batch, size, size, 1).
@@ -34,5 +32,5 @@ def training_dataset(
         return tf.ensure_shape(image, (size, size, 3)), tf.ensure_shape(mask, (size, size, 1))
 
     dataset = tf.data.Dataset.range(first_sample, np.iinfo(np.int64).max)
-    dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=deterministic)
+    dataset = dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return dataset.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)

@@ -57,7 +57,7 @@ def make_key(
     keys.refuse_existing(path, overwrite)
     card = read_card(preset)
     model = from_preset(preset)
-    keys.renew_templates(model, seed)
+    keys.renew_templates(model.template_layer, seed)
     calibration, recipe = fine_tune(model)
     content = {
         "name": f"{card['name']} with own templates",

@@ -27,6 +27,7 @@ from forensics_keras import images, presets
 from forensics_keras.files import write_atomically
 from forensics_keras.records import to_json
 from malp_keras.calibration import Calibration
+from malp_keras.layers import TemplateLayer
 from malp_keras.malp import MaLP
 from malp_keras.presets import build, from_preset, read_card
 
@@ -36,22 +37,22 @@ _FIRST_LINE = b"MaLP key 1\n"
 _CARD_FIELDS = {"name", "preset", "architecture", "calibration", "made", "recipe"}
 
 
-def renew_templates(model: MaLP, seed: int | None = None) -> None:
-    """Replaces the templates of a model by random ones of the same kind.
+def renew_templates(layer: TemplateLayer, seed: int | None = None) -> None:
+    """Replaces the templates of a layer by random ones of the same kind.
 
     Each new template has the spectrum of the old one, so it is as visible and as robust against
     JPEG, but its phases are random, so it is as unlike the old one as noise.
 
     Args:
-        model: Model whose `template_layer` is changed.
+        layer: Layer with the templates.
         seed: Seed of the phases, for tests; what the operating system has without, as a key needs.
     """
-    templates = keras.ops.convert_to_numpy(model.template_layer.templates).astype(np.float64)
+    templates = keras.ops.convert_to_numpy(layer.templates).astype(np.float64)
     noise = np.random.default_rng(seed).standard_normal(templates.shape)
     old, phases = (np.fft.fft2(values) for values in (templates, noise))
     phases /= np.abs(phases)
     phases[:, 0, 0] = np.where(old[:, 0, 0].real < 0, -1, 1)  # the mean stays
-    model.template_layer.templates.assign(np.fft.ifft2(np.abs(old) * phases).real)
+    layer.templates.assign(np.fft.ifft2(np.abs(old) * phases).real)
 
 
 def save_key(

@@ -39,6 +39,16 @@ def old_files(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_preset(tmp_path_factory) -> str:
+    """The folder of a preset of an untrained, tiny MaLP, named `tiny`."""
+    from tests.helpers.protected_pictures import save_tiny_preset  # most tests need no MaLP
+
+    folder = tmp_path_factory.mktemp("presets") / "tiny"
+    save_tiny_preset(folder)
+    return str(folder)
+
+
 def pytest_collection_modifyitems(items):
     """Skips tests marked `torch` where PyTorch is missing."""
     if importlib.util.find_spec("torch") is None:

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -25,7 +26,40 @@ from training.run import TrainingRun
 class AdversarialRun(TrainingRun):
     """A training of a generator against a critic."""
 
+    given: ClassVar[str]
+    """What the generator is given with pictures: `mask`, 1 = hole, or `labels`."""
+    cell: ClassVar[int] = CELL
+    """Side of a picture in the grids, in pixels."""
     experiment: AdversarialExperiment
+
+    @abstractmethod
+    def columns(self, generator: keras.Model) -> dict[str, np.ndarray]:
+        """Makes the columns of the grid of validation pictures that each epoch ends with.
+
+        Returns:
+            Pictures, uint8 (N, H, W, 3), by the title of their column.
+        """
+
+    @abstractmethod
+    def measure(self, preset: Path, model: keras.Model) -> dict:
+        """Measures a preset, whose weights are float16, for its model card.
+
+        Args:
+            preset: Its folder.
+            model: The training model.
+
+        Returns:
+            Values that JSON can hold.
+        """
+
+    def batches(self, model: keras.Model, first_step: int = 0) -> GeneratorBatches:
+        """Makes endless batches of pictures and what is `given` with them."""
+        size = self.experiment.batch_size
+        return GeneratorBatches(self.inputs[0], size, first_step * size, self.given)
+
+    def callbacks(self) -> list[keras.callbacks.Callback]:
+        """Makes the grid of validation pictures."""
+        return [PictureGrid(self.out / "samples", self.columns, self.cell)]
 
     def record(self) -> dict:
         """Returns what `experiment.json` holds: of `init` and the precision only what is given."""
@@ -55,18 +89,6 @@ class AdversarialRun(TrainingRun):
         """Returns the generator."""
         return model.generator
 
-    @abstractmethod
-    def measure(self, preset: Path, model: keras.Model) -> dict:
-        """Measures a preset, whose weights are float16, for its model card.
-
-        Args:
-            preset: Its folder.
-            model: The training model.
-
-        Returns:
-            Values that JSON can hold.
-        """
-
 
 class GeneratorBatches(SampleBatches):
     """Batches in the form that generators take: `image` in [-1, 1], and what else they are given.
@@ -75,7 +97,7 @@ class GeneratorBatches(SampleBatches):
         training_set: Its samples are pictures with masks or labels.
         batch_size: Samples per batch.
         first_sample: Number of the first sample, a multiple of the batch size.
-        given: Name of what comes with the pictures: `mask`, 1 = hole, or `labels`.
+        given: Name of what comes with the pictures.
     """
 
     def __init__(self, training_set: TrainingSet, batch_size: int, first_sample: int, given: str):
@@ -94,7 +116,7 @@ class PictureGrid(keras.callbacks.Callback):
 
     Args:
         folder: Where `epoch_0007.png` (after seven epochs) is written.
-        columns: Makes the columns with a generator: pictures, uint8 (N, H, W, 3), by their title.
+        columns: Function that makes the columns with a generator; see `AdversarialRun`.
         cell: Side of a picture in the grid, in pixels.
     """
 
@@ -102,7 +124,7 @@ class PictureGrid(keras.callbacks.Callback):
         self,
         folder: Path,
         columns: Callable[[keras.Model], Mapping[str, np.ndarray]],
-        cell: int = CELL,
+        cell: int,
     ):
         super().__init__()
         self.folder = folder

@@ -112,8 +112,6 @@ class InpainterExperiment(AdversarialExperiment):
     batch_size: int = 8
     epochs: int = 10
     learning_rate: float = 1e-4
-    betas: tuple[float, float] = (0.5, 0.999)
-    factors: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from datasets.masks import free_form_mask
 from datasets.open import open_photographs
 from datasets.training_sets import CropsWithHoles
 from forensics_keras.images import read_image
-from training.adversarial import AdversarialRun, GeneratorBatches, PictureGrid
+from training.adversarial import AdversarialRun
 from training.experiments import InpainterExperiment
 
 SAMPLES = 6
@@ -29,6 +29,7 @@ class InpainterRun(AdversarialRun):
     """A training of an inpainter; without `val_data` the bundled test photographs show it."""
 
     kind = InpainterExperiment
+    given = "mask"
     experiment: InpainterExperiment
 
     @cached_property
@@ -44,15 +45,6 @@ class InpainterRun(AdversarialRun):
         architecture = self.experiment.architecture
         generator = WEIGHTS.builders[architecture["name"]](**architecture["arguments"])
         return self.compile(self.experiment.training(self.started(generator)))
-
-    def batches(self, model: InpainterTraining, first_step: int = 0) -> GeneratorBatches:
-        """Makes endless batches of pictures and masks."""
-        size = self.experiment.batch_size
-        return GeneratorBatches(self.inputs[0], size, first_step * size, "mask")
-
-    def callbacks(self) -> list[keras.callbacks.Callback]:
-        """Makes the grid of completed pictures."""
-        return [PictureGrid(self.out / "samples", self.columns)]
 
     def columns(self, generator: keras.Model) -> dict[str, np.ndarray]:
         """Completes some validation pictures, for a grid."""

@@ -18,7 +18,7 @@ from datasets.manipulations.stgan import (
     stgan_generator,
 )
 from forensics_keras.images import read_image
-from training.adversarial import AdversarialRun, GeneratorBatches, PictureGrid
+from training.adversarial import AdversarialRun
 from training.experiments import EditorExperiment
 
 SAMPLES = 8
@@ -36,6 +36,8 @@ class STGANRun(AdversarialRun):
     """
 
     kind = EditorExperiment
+    given = "labels"
+    cell = 128
     experiment: EditorExperiment
 
     @cached_property
@@ -56,15 +58,6 @@ class STGANRun(AdversarialRun):
         generator = self.started(stgan_generator(**e.generator, **e.shape))
         critic = stgan_critic(**e.critic, **e.shape)
         return self.compile(STGANTraining(generator, critic, **e.training, seed=self.seed))
-
-    def batches(self, model: STGANTraining, first_step: int = 0) -> GeneratorBatches:
-        """Makes endless batches of faces and labels."""
-        size = self.experiment.batch_size
-        return GeneratorBatches(self.inputs[0], size, first_step * size, "labels")
-
-    def callbacks(self) -> list[keras.callbacks.Callback]:
-        """Makes the grid of edited faces."""
-        return [PictureGrid(self.out / "samples", self.columns, cell=128)]
 
     def columns(self, generator: keras.Model) -> dict[str, np.ndarray]:
         """Reconstructs some validation faces, and gives and takes each attribute, for a grid."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from types import SimpleNamespace
 
 import cv2
 import keras
@@ -92,7 +91,7 @@ def template_set(layer: TemplateLayer, count: int, seed: int) -> TemplateLayer:
     own = keras.ops.convert_to_numpy(layer.templates)[:count]
     made = TemplateLayer(count, layer.size, layer.strength, layer.normalize)
     made.templates.assign(np.resize(own, (count, *own.shape[1:])))
-    keys.renew_templates(SimpleNamespace(template_layer=made), seed)
+    keys.renew_templates(made, seed)
     further = keras.ops.convert_to_numpy(made.templates)[len(own) :]
     made.templates.assign(np.concatenate([own, further]))
     return made

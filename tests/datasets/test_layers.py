@@ -13,7 +13,7 @@ from datasets.inpainting.layers import (
     SmoothFill,
 )
 from datasets.manipulations.layers import ConcatenateVector, SelectiveTransferUnit
-from tests.helpers.check_layer import check_layer, layers_defined_in
+from tests.helpers.check_layer import check_layer, each_layer, layers_defined_in
 
 MASK = np.zeros((2, 16, 24, 1), "float32")
 MASK[0, 4:8, 8:16] = MASK[1, 6:9, 3:12] = 1
@@ -38,9 +38,7 @@ LAYERS = [
 
 
 @pytest.mark.jax
-@pytest.mark.parametrize(
-    ("arguments", "options"), LAYERS, ids=[type(layer).__name__ for (layer, _), _ in LAYERS]
-)
+@each_layer(LAYERS)
 def test_layer_is_sound(arguments, options):
     check_layer(*arguments, **options)
 

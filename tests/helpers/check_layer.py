@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 from keras import ops, tree
 
 ENLARGED = (1, 2, 3, 1)  # by whole factors, so that sizes that belong together stay so
@@ -50,6 +51,17 @@ def check_layer(
         _check_gradients(layer, inputs, without_gradient)
     for policy in ("mixed_bfloat16", "mixed_float16"):
         _check_half_precision(layer, inputs, outputs, policy, half_gives)
+
+
+def each_layer(layers):
+    """Runs a test for each layer, by its name.
+
+    Args:
+        layers: Pairs of positional arguments of `check_layer`, as `arguments`, and named ones, as
+            `options`.
+    """
+    names = [type(arguments[0]).__name__ for arguments, _ in layers]
+    return pytest.mark.parametrize(("arguments", "options"), layers, ids=names)
 
 
 def layers_defined_in(package):

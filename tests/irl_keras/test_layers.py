@@ -15,7 +15,7 @@ from keras import ops
 
 from irl_keras import layers
 from irl_keras.baselines import ChannelAttention, EdgeResidualBlock, SobelGate
-from tests.helpers.check_layer import check_layer, layers_defined_in
+from tests.helpers.check_layer import check_layer, each_layer, layers_defined_in
 
 LAYERS = [
     ((layers.BayarConv2D(3, 5, padding="valid"), (2, 9, 10, 3)), {}),
@@ -56,9 +56,7 @@ def assert_constrained(kernel):
 
 
 @pytest.mark.jax
-@pytest.mark.parametrize(
-    ("arguments", "options"), LAYERS, ids=[type(layer).__name__ for (layer, _), _ in LAYERS]
-)
+@each_layer(LAYERS)
 def test_layer_is_sound(arguments, options):
     check_layer(*arguments, **options)
 

@@ -10,7 +10,7 @@ from malp_keras import keys
 from malp_keras.__main__ import main
 from malp_keras.key_making import FineTuned, make_key
 from malp_keras.protection import protect
-from tests.helpers.protected_pictures import ARGUMENTS, CALIBRATION, save_tiny_preset, tiny_malp
+from tests.helpers.protected_pictures import ARGUMENTS, CALIBRATION, tiny_malp
 
 CARD = {
     "name": "mine",
@@ -20,13 +20,6 @@ CARD = {
     "made": "2000-01-01",
     "recipe": {"steps": 1},
 }
-
-
-@pytest.fixture(scope="module")
-def preset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("presets") / "tiny"
-    save_tiny_preset(folder)
-    return str(folder)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +41,9 @@ def cosine(a, b):
 def test_new_templates_have_the_old_spectrum_and_nothing_else(model):
     model = tiny_malp()
     old = templates(model)
-    keys.renew_templates(model)
+    keys.renew_templates(model.template_layer)
     first = templates(model)
-    keys.renew_templates(model)
+    keys.renew_templates(model.template_layer)
     second = templates(model)
     assert first.shape == old.shape
     spectra = [np.abs(np.fft.fft2(values)) for values in (old, first, second)]
@@ -66,7 +59,7 @@ def test_seeds_repeat_templates(model):
     found = []
     for seed in (1, 1, 2):
         model = tiny_malp()
-        keys.renew_templates(model, seed)
+        keys.renew_templates(model.template_layer, seed)
         found.append(templates(model))
     assert (found[0] == found[1]).all() and (found[0] != found[2]).any()
 
@@ -159,7 +152,7 @@ def test_cards_are_checked(tmp_path, model):
 # --- making one -----------------------------------------------------------------------------------
 
 
-def test_make_key_trains_a_renewed_preset(tmp_path, preset):
+def test_make_key_trains_a_renewed_preset(tmp_path, tiny_preset):
     seen = []
 
     def fine_tune(model):
@@ -168,18 +161,18 @@ def test_make_key_trains_a_renewed_preset(tmp_path, preset):
             weight.assign(weight + 1)
         return FineTuned({**CALIBRATION, "data": "here"}, {"steps": 3})
 
-    card = make_key(tmp_path / "mine.key", preset, fine_tune, seed=4)
-    preset_card = malp_keras.read_card(preset)
+    card = make_key(tmp_path / "mine.key", tiny_preset, fine_tune, seed=4)
+    preset_card = malp_keras.read_card(tiny_preset)
     assert card["name"] == "tiny with own templates" and card["recipe"] == {"steps": 3}
     assert card["preset"] == {"name": "tiny", "sha256": preset_card["sha256"]}
     assert card["calibration"]["data"] == "here"
-    old, new = malp_keras.from_preset(preset), keys.load_key(tmp_path / "mine.key")
+    old, new = malp_keras.from_preset(tiny_preset), keys.load_key(tmp_path / "mine.key")
     np.testing.assert_allclose(templates(new), seen[0], atol=1e-3)
     assert np.abs(templates(new) - templates(old)).max() > 0.1
     for a, b in zip(old.classifier.weights, new.classifier.weights, strict=True):
         np.testing.assert_allclose(np.asarray(a) + 1, np.asarray(b), atol=2e-3)
     with pytest.raises(ValueError, match="exists"):
-        make_key(tmp_path / "mine.key", preset, None)
+        make_key(tmp_path / "mine.key", tiny_preset, None)
 
 
 @pytest.mark.parametrize(

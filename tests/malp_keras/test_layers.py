@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from malp_keras.layers import Enlarge, PositionEmbedding, TemplateAgreement, TemplateLayer
-from tests.helpers.check_layer import check_layer, layers_defined_in
+from tests.helpers.check_layer import check_layer, each_layer, layers_defined_in
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (2, 16, 12, 3)).astype("float32")
 INDEX = np.array([2, 0], "int32")
@@ -28,9 +28,7 @@ LAYERS = [
 
 
 @pytest.mark.jax
-@pytest.mark.parametrize(
-    ("arguments", "options"), LAYERS, ids=[type(layer).__name__ for (layer, *_), _ in LAYERS]
-)
+@each_layer(LAYERS)
 def test_layer_is_sound(arguments, options):
     check_layer(*arguments, **options)
 

@@ -15,7 +15,7 @@ from malp_keras.__main__ import main
 from malp_keras.layers import TemplateLayer
 from malp_keras.protection import protect, template_index
 from tests.helpers.picture_jobs import files_in, read_report, save
-from tests.helpers.protected_pictures import save_tiny_preset, tiny_malp
+from tests.helpers.protected_pictures import tiny_malp
 
 
 class OfLayer:
@@ -26,15 +26,8 @@ class OfLayer:
 
 
 @pytest.fixture(scope="module")
-def preset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("presets") / "tiny"
-    save_tiny_preset(folder)
-    return str(folder)
-
-
-@pytest.fixture(scope="module")
-def model(preset):
-    return malp_keras.from_preset(preset)
+def model(tiny_preset):
+    return malp_keras.from_preset(tiny_preset)
 
 
 def pixels(height, width, seed=0):
@@ -104,17 +97,17 @@ def test_bad_pictures_and_templates_are_refused(model):
 # --- the command ------------------------------------------------------------------------------
 
 
-def test_command_writes_copies_and_report(tmp_path, preset, model, capsys):
+def test_command_writes_copies_and_report(tmp_path, tiny_preset, model, capsys):
     folder, out = tmp_path / "in", tmp_path / "out"
     original = save(folder / "a/b.jpg", 50, 31)
-    assert main(["protect", str(folder), "-o", str(out), "--preset", preset]) == 0
+    assert main(["protect", str(folder), "-o", str(out), "--preset", tiny_preset]) == 0
     assert files_in(out) == ["a/b.png", "report.jsonl"]
     copy = images.read_image(out / "a/b.png")
     np.testing.assert_array_equal(copy, protect(model, original))
     (line,) = read_report(out).values()
     assert 0 < line.pop("seconds") < 60
     psnr, ssim = metrics.picture_psnr(copy, original), metrics.picture_ssim(copy, original)
-    card = keys.read_card(preset)
+    card = keys.read_card(tiny_preset)
     assert line == {
         "path": str(folder / "a/b.jpg"),
         "width": 31,
@@ -133,7 +126,7 @@ def test_command_writes_copies_and_report(tmp_path, preset, model, capsys):
     assert "1 inputs: 1 protected" in said.out
 
 
-def test_metadata_is_kept_upright_and_conversions_are_told(tmp_path, preset):
+def test_metadata_is_kept_upright_and_conversions_are_told(tmp_path, tiny_preset):
     exif = Image.Exif()
     exif[0x0112], exif[0x8298] = 6, "(c) Somebody"
     icc = bytes(16) + b"RGB " + bytes(108)
@@ -144,7 +137,7 @@ def test_metadata_is_kept_upright_and_conversions_are_told(tmp_path, preset):
     for options in ([], ["--jpeg", "95"]):
         out = tmp_path / "out" / str(len(options))
         paths = [str(tmp_path / name) for name in ("turned.png", "deep.png")]
-        assert main(["protect", *paths, "-o", str(out), "--preset", preset, *options]) == 0
+        assert main(["protect", *paths, "-o", str(out), "--preset", tiny_preset, *options]) == 0
         turned, deep = read_report(out).values()
         assert turned["conversions"] == ["transparency left out", "turned upright"]
         assert deep["conversions"] == ["16 bits reduced to 8", "greyscale stored as RGB"]
@@ -155,34 +148,35 @@ def test_metadata_is_kept_upright_and_conversions_are_told(tmp_path, preset):
         assert abs(int(images.read_image(out / deep["protected"]).mean()) - 90) <= 1
 
 
-def test_jpeg_copies_are_measured_as_stored(tmp_path, preset):
+def test_jpeg_copies_are_measured_as_stored(tmp_path, tiny_preset):
     original = save(tmp_path / "a.png", 64, 64)
     arguments = ["protect", str(tmp_path / "a.png"), "-o", str(tmp_path / "out")]
-    assert main([*arguments, "--preset", preset, "--jpeg", "60"]) == 0
+    assert main([*arguments, "--preset", tiny_preset, "--jpeg", "60"]) == 0
     (line,) = read_report(tmp_path / "out").values()
     copy = images.read_image(tmp_path / "out/a.jpg")
     assert line["jpeg"] == 60 and line["protected"] == "a.jpg"
     assert line["psnr"] == pytest.approx(metrics.picture_psnr(copy, original))
     # Another format is another copy, which must be asked for; then the old one goes.
-    assert main([*arguments, "--preset", preset]) == 1
-    assert main([*arguments, "--preset", preset, "--overwrite"]) == 0
+    assert main([*arguments, "--preset", tiny_preset]) == 1
+    assert main([*arguments, "--preset", tiny_preset, "--overwrite"]) == 0
     assert files_in(tmp_path / "out") == ["a.png", "report.jsonl"]
 
 
-def test_a_template_that_changes_nothing_has_no_psnr(tmp_path, preset, monkeypatch, capsys):
+def test_a_template_that_changes_nothing_has_no_psnr(tmp_path, tiny_preset, monkeypatch, capsys):
     save(tmp_path / "a.png")
     monkeypatch.setattr(protection, "protect", lambda model, image: image)
     arguments = ["protect", str(tmp_path / "a.png"), "-o", str(tmp_path / "out")]
     for _ in range(2):  # from the report, too
-        assert main([*arguments, "--preset", preset]) == 0
+        assert main([*arguments, "--preset", tiny_preset]) == 0
         assert "PSNR infinite, SSIM 1.0000" in capsys.readouterr().out
     (line,) = read_report(tmp_path / "out").values()
     assert line["psnr"] is None
 
 
-def test_what_is_done_is_told_again_without_the_model(tmp_path, preset, monkeypatch, capsys):
+def test_what_is_done_is_told_again_without_the_model(tmp_path, tiny_preset, monkeypatch, capsys):
     save(tmp_path / "in/a.png"), save(tmp_path / "in/b.png", seed=1)
-    arguments = ["protect", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--preset", preset]
+    folders = str(tmp_path / "in"), "-o", str(tmp_path / "out")
+    arguments = ["protect", *folders, "--preset", tiny_preset]
     assert main(arguments) == 0
     first = capsys.readouterr().out
 
@@ -197,13 +191,13 @@ def test_what_is_done_is_told_again_without_the_model(tmp_path, preset, monkeypa
     assert written() == before
 
 
-def test_other_peoples_files_are_neither_replaced_nor_removed(tmp_path, preset, capsys):
+def test_other_peoples_files_are_neither_replaced_nor_removed(tmp_path, tiny_preset, capsys):
     out = tmp_path / "out"
     save(tmp_path / "a.png"), save(out / "a.png", seed=1)
     (tmp_path / "b.png").write_text("no picture"), (out / "b.png").write_text("mine")
     theirs = {name: (out / name).read_bytes() for name in ("a.png", "b.png")}
     paths = [str(tmp_path / "a.png"), str(tmp_path / "b.png")]
-    arguments = ["protect", *paths, "-o", str(out), "--preset", preset]
+    arguments = ["protect", *paths, "-o", str(out), "--preset", tiny_preset]
     for _ in range(2):
         assert main(arguments) == 1
         said = capsys.readouterr().err.splitlines()
@@ -215,13 +209,13 @@ def test_other_peoples_files_are_neither_replaced_nor_removed(tmp_path, preset, 
 
 
 @pytest.mark.parametrize("options", [[], ["--overwrite"]])
-def test_originals_are_never_replaced(tmp_path, preset, options, capsys):
+def test_originals_are_never_replaced(tmp_path, tiny_preset, options, capsys):
     folder = tmp_path / "photographs"
     save(folder / "a.png"), save(folder / "b/b/c.png"), save(folder / "b/c.png", seed=1)
     before = {name: (folder / name).read_bytes() for name in files_in(folder)}
 
     def run(path):
-        status = main(["protect", str(path), "-o", str(folder), "--preset", preset, *options])
+        status = main(["protect", str(path), "-o", str(folder), "--preset", tiny_preset, *options])
         assert {name: (folder / name).read_bytes() for name in before} == before
         return status, capsys.readouterr().err
 
@@ -238,11 +232,11 @@ class Killed(BaseException):
     """Passes every `except Exception`, as a kill does."""
 
 
-def test_a_killed_run_goes_on(tmp_path, preset, monkeypatch):
+def test_a_killed_run_goes_on(tmp_path, tiny_preset, monkeypatch):
     folder, out, written = tmp_path / "in", tmp_path / "out", []
     for seed, name in enumerate("abc"):
         save(folder / f"{name}.png", seed=seed)
-    arguments = ["protect", str(folder), "-o", str(out), "--preset", preset]
+    arguments = ["protect", str(folder), "-o", str(out), "--preset", tiny_preset]
     write = protection.write_atomically
 
     def write_and_die(path, data):
@@ -259,7 +253,7 @@ def test_a_killed_run_goes_on(tmp_path, preset, monkeypatch):
     assert len(read_report(out)) == 3 and len(files_in(out)) == 4
 
 
-def test_bad_inputs_are_reported_and_the_others_go_on(tmp_path, preset, capsys):
+def test_bad_inputs_are_reported_and_the_others_go_on(tmp_path, tiny_preset, capsys):
     folder, out = tmp_path / "in", tmp_path / "out"
     save(folder / "good.png"), save(folder / "small.png", 8, 8)
     (folder / "empty.png").touch()
@@ -274,7 +268,7 @@ def test_bad_inputs_are_reported_and_the_others_go_on(tmp_path, preset, capsys):
     }
     arguments = ["protect", str(folder), str(folder / "missing.png"), "-o", str(out)]
     for _ in range(2):
-        assert main([*arguments, "--preset", preset, "--jpeg", "90"]) == 1
+        assert main([*arguments, "--preset", tiny_preset, "--jpeg", "90"]) == 1
         said = capsys.readouterr()
         assert len(said.err.splitlines()) == len(problems) and "Traceback" not in said.err
         lines = read_report(out)
@@ -285,10 +279,10 @@ def test_bad_inputs_are_reported_and_the_others_go_on(tmp_path, preset, capsys):
     assert files_in(out) == ["good.jpg", "report.jsonl"]
 
 
-def test_keys_protect_with_their_own_templates(tmp_path, preset, capsys):
+def test_keys_protect_with_their_own_templates(tmp_path, tiny_preset, capsys):
     original = save(tmp_path / "a.png", 64, 64)
-    model, card = tiny_malp(), keys.read_card(preset)
-    keys.renew_templates(model, seed=5)
+    model, card = tiny_malp(), keys.read_card(tiny_preset)
+    keys.renew_templates(model.template_layer, seed=5)
     fields = ("architecture", "calibration")
     content = {"name": "mine", "preset": {}, "made": "-", "recipe": {}}
     keys.save_key(tmp_path / "key", model, {**content, **{f: card[f] for f in fields}})
@@ -301,11 +295,11 @@ def test_keys_protect_with_their_own_templates(tmp_path, preset, capsys):
     assert line["preset"] == "mine"
     assert line["preset_sha256"] == keys.read_key_card(tmp_path / "key")["sha256"]
     # What a preset protected is not passed off as the key's.
-    assert main([*arguments, "--preset", preset]) == 1
+    assert main([*arguments, "--preset", tiny_preset]) == 1
     assert "has outputs of mine" in capsys.readouterr().err
 
 
-def test_wrong_usage_exits_with_2(tmp_path, preset, capsys):
+def test_wrong_usage_exits_with_2(tmp_path, tiny_preset, capsys):
     usages = [
         ["protect"],
         ["protect", "a.png"],
@@ -327,8 +321,8 @@ def test_wrong_usage_exits_with_2(tmp_path, preset, capsys):
         "neither a preset": [out, "--preset", "no_such_preset"],
         "no such file": [out, "--key", str(tmp_path / "missing.key")],
         "is not a key": [out, "--key", str(tmp_path / "a.png")],
-        "cannot be the output folder": [str(tmp_path / "file"), "--preset", preset],
-        "not a report line": [str(tmp_path / "other"), "--preset", preset],
+        "cannot be the output folder": [str(tmp_path / "file"), "--preset", tiny_preset],
+        "not a report line": [str(tmp_path / "other"), "--preset", tiny_preset],
     }
     for reason, options in cases.items():
         assert main(["protect", str(tmp_path / "a.png"), "-o", *options]) == 2

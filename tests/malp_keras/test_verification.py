@@ -38,13 +38,6 @@ class Red:
 LIMITS = {"map_threshold": 0.5, "score_threshold": 0.7, "cosine_threshold": 0.4, "data": "-"}
 
 
-@pytest.fixture(scope="module")
-def preset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("presets") / "tiny"
-    save_tiny_preset(folder)
-    return str(folder)
-
-
 def half_red(height=64, width=96):
     image = np.zeros((height, width, 3), np.uint8)
     image[:, : width // 2, 0] = 255
@@ -121,12 +114,12 @@ def test_bad_pictures_and_weights_are_refused():
 # --- the command ------------------------------------------------------------------------------
 
 
-def test_command_writes_maps_overlays_and_report(tmp_path, preset, capsys):
+def test_command_writes_maps_overlays_and_report(tmp_path, tiny_preset, capsys):
     folder, out = tmp_path / "in", tmp_path / "out"
     picture = save(folder / "a/b.png", 50, 31)
-    assert main(["verify", str(folder), "-o", str(out), "--preset", preset]) == 0
+    assert main(["verify", str(folder), "-o", str(out), "--preset", tiny_preset]) == 0
     assert files_in(out) == ["map/a/b.png", "overlay/a/b.jpg", "report.jsonl"]
-    expected = verify(malp_keras.from_preset(preset), picture, CALIBRATION)
+    expected = verify(malp_keras.from_preset(tiny_preset), picture, CALIBRATION)
     found = images.read_image(out / "map/a/b.png")[..., 0]
     assert np.abs(found - 255 * expected.map).max() <= 1
     overlay = images.read_image(out / "overlay/a/b.jpg").astype(int)
@@ -141,7 +134,7 @@ def test_command_writes_maps_overlays_and_report(tmp_path, preset, capsys):
         "height": 50,
         "sha256": hashlib.sha256((folder / "a/b.png").read_bytes()).hexdigest(),
         "preset": "tiny",
-        "preset_sha256": keys.read_card(preset)["sha256"],
+        "preset_sha256": keys.read_card(tiny_preset)["sha256"],
         "map_threshold": 0.5,
         "score_threshold": 0.5,
         "cosine_threshold": -1.0,
@@ -158,7 +151,9 @@ def test_command_writes_maps_overlays_and_report(tmp_path, preset, capsys):
     assert f"1 inputs: 1 {expected.verdict}" in said.out
 
 
-def test_verdicts_are_printed_and_counted_also_when_reused(tmp_path, preset, monkeypatch, capsys):
+def test_verdicts_are_printed_and_counted_also_when_reused(
+    tmp_path, tiny_preset, monkeypatch, capsys
+):
     for name in ("changed.png", "good.png", "other.png"):
         save(tmp_path / "in" / name)
     zeros = np.zeros((40, 33), np.float32)
@@ -169,7 +164,8 @@ def test_verdicts_are_printed_and_counted_also_when_reused(tmp_path, preset, mon
     }
     queue = iter(found.values())
     monkeypatch.setattr(verification, "verify", lambda *arguments: next(queue))
-    arguments = ["verify", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--preset", preset]
+    folders = str(tmp_path / "in"), "-o", str(tmp_path / "out")
+    arguments = ["verify", *folders, "--preset", tiny_preset]
     for _ in range(2):
         assert main(arguments) == 0
         said = capsys.readouterr().out
@@ -179,10 +175,10 @@ def test_verdicts_are_printed_and_counted_also_when_reused(tmp_path, preset, mon
         monkeypatch.setattr(keys, "from_preset", None)  # nothing is left to do
 
 
-def test_other_thresholds_are_not_passed_off_as_these(tmp_path, preset, capsys):
+def test_other_thresholds_are_not_passed_off_as_these(tmp_path, tiny_preset, capsys):
     save(tmp_path / "a.png")
     arguments = ["verify", str(tmp_path / "a.png"), "-o", str(tmp_path / "out"), "--preset"]
-    assert main([*arguments, preset]) == 0
+    assert main([*arguments, tiny_preset]) == 0
     stricter = str(tmp_path / "stricter")
     save_tiny_preset(stricter, {**CALIBRATION, "score_threshold": 0.99})
     assert main([*arguments, stricter]) == 1
@@ -193,12 +189,12 @@ def test_other_thresholds_are_not_passed_off_as_these(tmp_path, preset, capsys):
     assert line["score_threshold"] == 0.99
 
 
-def test_bad_inputs_are_reported_and_the_others_go_on(tmp_path, preset, capsys):
+def test_bad_inputs_are_reported_and_the_others_go_on(tmp_path, tiny_preset, capsys):
     folder, out = tmp_path / "in", tmp_path / "out"
     save(folder / "good.png"), save(folder / "small.png", 8, 8)
     (folder / "text.jpg").write_text("This is no picture.")
     paths = [str(folder), str(tmp_path / "missing.png")]
-    assert main(["verify", *paths, "-o", str(out), "--preset", preset]) == 1
+    assert main(["verify", *paths, "-o", str(out), "--preset", tiny_preset]) == 1
     said = capsys.readouterr()
     assert len(said.err.splitlines()) == 3 and "Traceback" not in said.err
     for reason in ("small.png: .*too small", "text.jpg: .*not a picture", "missing.png: no such"):
@@ -207,14 +203,16 @@ def test_bad_inputs_are_reported_and_the_others_go_on(tmp_path, preset, capsys):
     assert len(read_report(out)) == 4
 
 
-def test_presets_without_calibration_and_reports_of_protect_are_refused(tmp_path, preset, capsys):
+def test_presets_without_calibration_and_reports_of_protect_are_refused(
+    tmp_path, tiny_preset, capsys
+):
     save(tmp_path / "a.png")
     for calibration in ({**CALIBRATION, "score_threshold": None}, {"data": "x"}):
         save_tiny_preset(tmp_path / "raw", calibration)
         arguments = ["verify", str(tmp_path / "a.png"), "-o", str(tmp_path / "out")]
         assert main([*arguments, "--preset", str(tmp_path / "raw")]) == 2
         assert "has no calibration" in capsys.readouterr().err
-    arguments = [str(tmp_path / "a.png"), "-o", str(tmp_path / "out"), "--preset", preset]
+    arguments = [str(tmp_path / "a.png"), "-o", str(tmp_path / "out"), "--preset", tiny_preset]
     assert main(["protect", *arguments]) == 0
     before = (tmp_path / "out/report.jsonl").read_bytes()
     assert main(["verify", *arguments]) == 2

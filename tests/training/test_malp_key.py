@@ -12,19 +12,11 @@ from malp_keras import keys
 from malp_keras.__main__ import main
 from malp_keras.calibration import Calibration
 from malp_keras.key_making import make_key
-from tests.helpers.protected_pictures import save_tiny_preset
 from tests.helpers.tiny_trainings import write_config
 from training.configs import read_stage
 from training.malp_key import KeyTraining
 
 LOSSES = ("cnn_ssim=0.0, vit_ssim=0.0, cnn_segmentation=1.0", "template_magnitude=0")
-
-
-@pytest.fixture(scope="module")
-def preset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("presets") / "tiny"
-    save_tiny_preset(folder)
-    return str(folder)
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +26,15 @@ def config(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_key_is_made_that_verifies(tmp_path, preset, config, capsys):
+def test_a_key_is_made_that_verifies(tmp_path, tiny_preset, config, capsys):
     path = str(tmp_path / "mine.key")
-    command = ["key", path, "--preset", preset, "--config", config, "--steps", "2"]
+    command = ["key", path, "--preset", tiny_preset, "--config", config, "--steps", "2"]
     assert train.main(command) == 0
     said = capsys.readouterr().out
     card = keys.read_key_card(path)
     assert card["sha256"] in said and "minutes" in said
     assert card["recipe"]["steps"] == 2 and "splice" in card["calibration"]["data"]
-    old, new = malp_keras.from_preset(preset), keys.load_key(path)
+    old, new = malp_keras.from_preset(tiny_preset), keys.load_key(path)
     assert any(
         (np.asarray(a) != np.asarray(b)).any()
         for a, b in zip(old.localizer.weights, new.localizer.weights, strict=True)
@@ -61,7 +53,7 @@ def test_a_key_is_made_that_verifies(tmp_path, preset, config, capsys):
 
 
 def test_a_seed_repeats_a_key_and_thresholds_are_of_photographs_kept_apart(
-    tmp_path, preset, config
+    tmp_path, tiny_preset, config
 ):
     asked = []
 
@@ -71,7 +63,7 @@ def test_a_seed_repeats_a_key_and_thresholds_are_of_photographs_kept_apart(
 
     training = KeyTraining(experiment=read_stage(config), steps=1, calibrate=calibrate, seed=3)
     for name in ("one", "two"):
-        make_key(tmp_path / name, preset, training.fine_tune, seed=4)
+        make_key(tmp_path / name, tiny_preset, training.fine_tune, seed=4)
     one, two = (keys.load_key(tmp_path / name).get_weights() for name in ("one", "two"))
     for a, b in zip(one, two, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -84,11 +76,11 @@ def test_a_seed_repeats_a_key_and_thresholds_are_of_photographs_kept_apart(
     assert len(held_out) == min(len(bundled) // 5, 40)
 
 
-def test_it_says_what_it_lacks(tmp_path, preset, capsys):
+def test_it_says_what_it_lacks(tmp_path, tiny_preset, capsys):
     path = str(tmp_path / "mine.key")
     for reason, options in (
         ("neither a preset", ["--preset", "no_such_preset"]),
-        ("no such config file", ["--preset", preset]),
+        ("no such config file", ["--preset", tiny_preset]),
         ("missing: no such folder", ["--data", str(tmp_path / "missing")]),
         ("as MaLPExperiment", ["--config", "irl_paper"]),
     ):
