@@ -15,13 +15,15 @@ in its search.
 
 from __future__ import annotations
 
+import argparse
 import statistics
+import sys
 import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks.common import Table, parse_options, rates, run, time_in_turn, write_results
+from benchmarks.common import Table, rates, run_benchmark, time_in_turn, write_results
 from datasets import build
 from datasets.inpainting import FAMILIES, INPAINTERS
 from datasets.photographs.sources import bundled_photographs
@@ -36,8 +38,12 @@ COLUMNS = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    options = parse_options("build", __doc__, arguments)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    return run_benchmark("build", __doc__, _measure_all, arguments)
+
+
+def _measure_all(options: argparse.Namespace) -> None:
     settings = QUICK if options.quick else FULL
     members = {name for family in FAMILIES.values() for name in family[1:]}
     inpainters = [name for name in INPAINTERS if name not in members]
@@ -47,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "Speed ratio: batched to one by one (medians)."
     )
     tables = [Table("Built pairs", COLUMNS, rows, note)]
-    write_results(options, "build", "Building data sets", settings, tables)
+    write_results(options.out, options.quick, "build", "Building data sets", settings, tables)
 
 
 def measure(inpainter: str, size: int, pairs: int, repeats: int) -> dict:
@@ -79,4 +85,4 @@ def measure(inpainter: str, size: int, pairs: int, repeats: int) -> dict:
 
 
 if __name__ == "__main__":
-    run(main)
+    sys.exit(main())

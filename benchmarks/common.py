@@ -8,7 +8,6 @@ import math
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from forensics_keras.command_line import run_command
 from forensics_keras.files import write_atomically
 from forensics_keras.records import library_versions, write_json
 from forensics_keras.tables import markdown_table, text_table
@@ -41,36 +41,46 @@ class Table(NamedTuple):
     note: str
 
 
-def parse_options(
-    name: str, description: str, arguments: Sequence[str] | None, **more: dict
-) -> argparse.Namespace:
-    """Reads a benchmark's command line: --out, --quick, and more options if given by name."""
+def run_benchmark(
+    name: str,
+    description: str,
+    benchmark: Callable[[argparse.Namespace], int | None],
+    arguments: Sequence[str] | None,
+    **more: dict,
+) -> int:
+    """Runs a benchmark's command line: --out, --quick, and more options if given by name.
+
+    Args:
+        name: The benchmark's module.
+        description: Text for its help.
+        benchmark: Function from the parsed options to an exit code, or to `None` when all is done.
+        arguments: Without the program's name; those of the process by default.
+        **more: Arguments of `add_argument`, by the name of the option.
+
+    Returns:
+        As `forensics_keras.command_line.run_command`.
+    """
     parser = argparse.ArgumentParser(
         prog=f"python -m benchmarks.{name}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("runs/benchmarks"), help="output folder (%(default)s)"
+        "--out",
+        type=Path,
+        default=Path("runs/benchmarks"),
+        help="Output folder (default: %(default)s)",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="least sizes and repeats: does it run? not for record"
+        "--quick", action="store_true", help="Least sizes and repeats: does it run? Not for record"
     )
     for option, settings in more.items():
         parser.add_argument(f"--{option}", **settings)
-    return parser.parse_args(arguments)
-
-
-def run(main: Callable[[], object]) -> None:
-    """Runs a benchmark's command; errors in its input become one line and exit code 1."""
-    try:
-        main()
-    except (OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
+    return run_command(parser, benchmark, arguments)
 
 
 def shipped_architecture() -> dict:
-    """Arguments of `irl_net` for the shipped weights: the model card's, where there is one."""
+    """Returns the arguments of `irl_net` for the shipped weights: the model card's, if there."""
     if SHIPPED in list_presets():
         return read_card(SHIPPED)["architecture"]["arguments"]
     return {"width": 0.5}
@@ -103,7 +113,7 @@ def time_in_turn(
 
 
 def summarize(values: Sequence[float]) -> dict[str, float]:
-    """Median and spread (least and greatest value) of some measurements, and their number."""
+    """Returns median, spread (least and greatest value) and number of some measurements."""
     return {
         "median": statistics.median(values),
         "low": min(values),
@@ -113,7 +123,7 @@ def summarize(values: Sequence[float]) -> dict[str, float]:
 
 
 def rates(count: int, seconds: Sequence[float]) -> dict[str, float]:
-    """Summary of how many of `count` things a call were done in a second."""
+    """Summarizes how many of `count` things a call were done in a second."""
     return summarize([count / value for value in seconds])
 
 
@@ -161,12 +171,13 @@ def _machine_text(named: Mapping) -> str:
 
 
 def write_results(
-    options: argparse.Namespace, name: str, title: str, settings: dict, tables: Sequence[Table]
+    out: Path, quick: bool, name: str, title: str, settings: dict, tables: Sequence[Table]
 ) -> None:
     """Writes `NAME.json` (all values) and `NAME.md` into the output folder; prints the tables.
 
     Args:
-        options: As `parse_options` returns them.
+        out: Output folder.
+        quick: Whether sizes and repeats were the least.
         name: The benchmark's module.
         title: Heading of its section.
         settings: What was measured.
@@ -175,17 +186,17 @@ def write_results(
     results = {
         "benchmark": name,
         "title": title,
-        "command": f"python -m benchmarks.{name}{' --quick' * options.quick}",
-        "quick": options.quick,
+        "command": f"python -m benchmarks.{name}{' --quick' * quick}",
+        "quick": quick,
         "machine": machine(),
         "settings": settings,
         "tables": [table._asdict() for table in tables],
     }
-    write_json(options.out / f"{name}.json", results)
-    write_page(options.out / f"{name}.md", [results])
+    write_json(out / f"{name}.json", results)
+    write_page(out / f"{name}.md", [results])
     for table in tables:
         print(f"{table.title}\n\n{text_table(_cells(table._asdict()))}\n\n{table.note}\n")
-    print(f"All values: {options.out / f'{name}.json'}")
+    print(f"All values: {out / f'{name}.json'}")
 
 
 def read_results(out: Path, name: str) -> dict:
@@ -208,7 +219,7 @@ def write_page(path: Path, results: Sequence[dict]) -> None:
 
 
 def _cells(table: Mapping) -> list[dict[str, str]]:
-    """The shown columns of a table as text."""
+    """Returns the shown columns of a table as text."""
     return [
         {title: _cell(row[key]) for key, title in table["columns"].items()} for row in table["rows"]
     ]

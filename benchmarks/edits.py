@@ -8,12 +8,16 @@ reconstruction, in 8-bit levels; `focus` is the mean change in the lower middle 
 is) divided by the mean change elsewhere: 1 for a tint of the whole picture.
 """
 
+from __future__ import annotations
+
+import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import parse_options
+from benchmarks.common import run_benchmark
 from datasets.faces import face_crop, labelled_faces
 from datasets.manipulations.stgan import WEIGHTS, edit
 from forensics_keras.figures import picture_grid
@@ -23,14 +27,15 @@ from forensics_keras.tables import text_table
 QUICK_FACES = 8
 
 
-def main(arguments=None) -> int:
-    options = parse_options(
-        "edits",
-        __doc__,
-        arguments,
-        data={"type": Path, "required": True, "help": "labelled faces, as for train.py stgan"},
-        preset={"default": "stgan_faces", "help": "editor of one attribute (%(default)s)"},
-    )
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    data = {"type": Path, "required": True, "help": "Labelled faces, as for train.py stgan"}
+    text = "Editor of one attribute (default: %(default)s)"
+    preset = {"default": "stgan_faces", "help": text}
+    return run_benchmark("edits", __doc__, _show_edits, arguments, data=data, preset=preset)
+
+
+def _show_edits(options: argparse.Namespace) -> None:
     card, model = WEIGHTS.card(options.preset), WEIGHTS.load(options.preset)
     [attribute] = card["attributes"]
     size = card["architecture"]["arguments"]["size"]
@@ -47,11 +52,10 @@ def main(arguments=None) -> int:
     write_png(options.out / f"{options.preset}.png", picture_grid(pictures, headers, 192))
     print(text_table(rows))
     print(f"Means: {options.out / f'{options.preset}.png'}")
-    return 0
 
 
 def mean_edit(model, crops, sign):
-    """Mean pictures of faces and of what becomes of them, and how large the change is where."""
+    """Averages pictures of faces and of what becomes of them, and how large the change is where."""
     rebuilt, edited = (edit(model, crops, np.full((len(crops), 1), d)) for d in (0, sign))
     change = np.abs(edited.astype(float) - rebuilt).mean(axis=(0, 3))
     height, width = change.shape

@@ -8,6 +8,7 @@ resident memory of the whole process, with Python, TensorFlow, the network and t
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import subprocess
@@ -23,8 +24,7 @@ import numpy as np
 from benchmarks.common import (
     ROOT,
     Table,
-    parse_options,
-    run,
+    run_benchmark,
     shipped_architecture,
     summarize,
     time_in_turn,
@@ -44,9 +44,13 @@ LIMIT = 3 * 2**30
 """Bytes that localizing a 4096x4096 picture must stay under."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    child = {"nargs": 2, "metavar": ("KIND", "SIDE"), "help": "measure one row in this process"}
-    options = parse_options("memory", __doc__, arguments, child=child)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    child = {"nargs": 2, "metavar": ("KIND", "SIDE"), "help": "Measure one row in this process"}
+    return run_benchmark("memory", __doc__, _measure_all, arguments, child=child)
+
+
+def _measure_all(options: argparse.Namespace) -> None:
     if options.child:
         kind, side = options.child
         row = localize_picture(int(side)) if kind == "picture" else attend(kind, int(side))
@@ -87,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ),
     ]
     described = {**settings, "architecture": shipped_architecture(), "channels": CHANNELS}
-    write_results(options, "memory", "Memory", {**described, "limit_bytes": LIMIT}, tables)
+    described["limit_bytes"] = LIMIT
+    write_results(options.out, options.quick, "memory", "Memory", described, tables)
 
 
 def _ratios(row: dict, first: dict) -> dict:
@@ -98,7 +103,7 @@ def _ratios(row: dict, first: dict) -> dict:
 
 
 def picture_row(side: int) -> dict:
-    """Memory in GiB of localizing one square picture."""
+    """Measures the memory in GiB of localizing one square picture."""
     row = run_child("picture", side)
     within = "yes" if row["peak_bytes"] < LIMIT else "no"
     gib = {key: row[f"{key}_bytes"] / 2**30 for key in ("before", "peak")}
@@ -106,7 +111,7 @@ def picture_row(side: int) -> dict:
 
 
 def attention_rows(side: int) -> list[dict]:
-    """Memory in GiB that the attention adds on one size of map, by both methods."""
+    """Measures the memory in GiB that the attention adds on one size of map, by both methods."""
     rows = []
     for method in ("plain", "blocks"):
         row = run_child(method, side)
@@ -152,7 +157,7 @@ def attend(method: str, side: int) -> dict:
 
 
 def peak_memory() -> int:
-    """High-water mark of this process' resident memory, in bytes."""
+    """Returns the high-water mark of this process' resident memory, in bytes."""
     status = Path("/proc/self/status")
     if status.exists():
         # Not getrusage: on Linux a child starts with its parent's mark there.
@@ -164,4 +169,4 @@ def peak_memory() -> int:
 
 
 if __name__ == "__main__":
-    run(main)
+    sys.exit(main())

@@ -8,7 +8,9 @@ a folder, by the tf.data pipeline of `train.py irl`; the shipped network trains 
 
 from __future__ import annotations
 
+import argparse
 import statistics
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,9 +20,8 @@ import tensorflow as tf
 
 from benchmarks.common import (
     Table,
-    parse_options,
     rates,
-    run,
+    run_benchmark,
     shipped_architecture,
     summarize,
     write_results,
@@ -40,9 +41,13 @@ QUICK = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    data = {"type": Path, "metavar": "FOLDER", "help": "photographs instead of the bundled ones"}
-    options = parse_options("pipeline", __doc__, arguments, data=data)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    data = {"type": Path, "metavar": "FOLDER", "help": "Photographs instead of the bundled ones"}
+    return run_benchmark("pipeline", __doc__, _measure_all, arguments, data=data)
+
+
+def _measure_all(options: argparse.Namespace) -> None:
     settings = QUICK if options.quick else FULL
     photographs = list_photographs(options.data) if options.data else bundled_photographs("train")
     training_set = ForgedPhotographs(photographs, EXPERIMENT.recipe, seed=0)
@@ -76,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "batch_size": EXPERIMENT.batch_size,
         "architecture": shipped_architecture(),
     }
-    write_results(options, "pipeline", "Pipeline", described, tables)
+    write_results(options.out, options.quick, "pipeline", "Pipeline", described, tables)
 
 
 def forging_rows(dataset: tf.data.Dataset, warmup: int, batches: int, repeats: int) -> list[dict]:
@@ -141,4 +146,4 @@ def train(model: keras.Model, iterator: Iterator, steps: int) -> tuple[float, fl
 
 
 if __name__ == "__main__":
-    run(main)
+    sys.exit(main())

@@ -8,8 +8,10 @@ bundled photographs. Both networks are timed in turn in the same run; ratios are
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import statistics
+import sys
 from collections.abc import Sequence
 from functools import partial
 
@@ -18,9 +20,8 @@ import numpy as np
 
 from benchmarks.common import (
     Table,
-    parse_options,
     rates,
-    run,
+    run_benchmark,
     shipped_architecture,
     summarize,
     time_in_turn,
@@ -47,8 +48,12 @@ COLUMNS = {
 NOTE = "Speed ratio: seconds of the full network over seconds of this one (medians)."
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    options = parse_options("speed", __doc__, arguments)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    return run_benchmark("speed", __doc__, _measure_all, arguments)
+
+
+def _measure_all(options: argparse.Namespace) -> None:
     settings = QUICK if options.quick else FULL
     architectures = {BASELINE: {}, SHIPPED: shipped_architecture()}
     networks = {name: build_network(kwargs) for name, kwargs in architectures.items()}
@@ -65,11 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     parameters = {name: network.count_params() for name, network in networks.items()}
     described = {**settings, "architectures": architectures, "parameters": parameters}
-    write_results(options, "speed", "Speed", described, tables)
+    write_results(options.out, options.quick, "speed", "Speed", described, tables)
 
 
 def build_network(architecture: dict) -> keras.Model:
-    """A network as `train.py irl` trains it, with random weights."""
+    """Builds a network as `train.py irl` trains it, with random weights."""
     keras.utils.set_random_seed(0)
     model = irl_net(**architecture)
     compile_model(model, EXPERIMENT)
@@ -104,4 +109,4 @@ def measure(calls: dict, size: int, batch_size: int, repeats: int) -> list[dict]
 
 
 if __name__ == "__main__":
-    run(main)
+    sys.exit(main())

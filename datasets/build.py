@@ -396,55 +396,29 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="FOLDER", help="folder of the photographs")
-    add("--layout", choices=SOURCES, default=Build.layout, help="how the folder is organized")
-    add(
-        "--selection",
-        type=Path,
-        metavar="FILE",
-        help="file of datasets.photographs.selection that lists the photographs to use",
-    )
-    add("--split", choices=SPLITS, required=True, help="part of the photographs to use")
+    add, default = parser.add_argument, "(default: %(default)s)"
+    add("--data", type=Path, required=True, metavar="FOLDER", help="Folder of the photographs")
+    text = f"How the folder is organized {default}"
+    add("--layout", choices=SOURCES, default=Build.layout, help=text)
+    text = "File of datasets.photographs.selection that lists the photographs to use"
+    add("--selection", type=Path, metavar="FILE", help=text)
+    add("--split", choices=SPLITS, required=True, help="Part of the photographs to use")
     known = [*INPAINTERS, *FAMILIES, UNTOUCHED]
-    add(
-        "--inpainters",
-        choices=known,
-        nargs="+",
-        required=True,
-        metavar="NAME",
-        help=f"inpainters that are used in turn; any of {', '.join(known)}",
-    )
-    add(
-        "--masks",
-        default=Build.masks,
-        metavar="FOLDER",
-        help="folder of holes that are used instead of free-form ones",
-    )
-    add("--count", type=at_least(1), required=True, help="pairs in all")
-    add(
-        "--size",
-        type=at_least(16),
-        default=Build.size,
-        help="side of the pairs, pixels; 256 without it",
-    )
-    add("--seed", type=at_least(0), default=Build.seed, help="seed of every draw; 0 without it")
-    add(
-        "--format",
-        dest="file_format",
-        choices=UNITS,
-        default=Build.file_format,
-        help="png without it",
-    )
-    add(
-        "--workers",
-        type=at_least(1),
-        default=Build.workers,
-        help="processes; all cores without it",
-    )
-    add(
-        "--out", type=Path, required=True, help="folder of the data set; goes on with what is there"
-    )
+    text = f"Inpainters that are used in turn; any of {', '.join(known)}"
+    names = {"choices": known, "nargs": "+", "required": True, "metavar": "NAME"}
+    add("--inpainters", **names, help=text)
+    text = "Folder of holes that are used instead of free-form ones"
+    add("--masks", default=Build.masks, metavar="FOLDER", help=text)
+    add("--count", type=at_least(1), required=True, help="Number of pairs in all")
+    text = f"Side of the pairs, in pixels {default}"
+    add("--size", type=at_least(16), default=Build.size, help=text)
+    add("--seed", type=at_least(0), default=Build.seed, help=f"Seed of all that is drawn {default}")
+    text = f"Format of the files {default}"
+    add("--format", dest="file_format", choices=UNITS, default=Build.file_format, help=text)
+    text = "Number of processes (default: all cores)"
+    add("--workers", type=at_least(1), default=Build.workers, help=text)
+    text = "Folder of the data set; what was begun there goes on"
+    add("--out", type=Path, required=True, help=text)
     renamed(parser, "--source", "--data")
     renamed(parser, "--inpainter", "--inpainters")
     return parser

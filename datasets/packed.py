@@ -176,12 +176,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--pairs", type=Path, required=True, help="pair folder")
-    parser.add_argument(
-        "--untouched", type=float, default=0.0, help="share of pristine crops, at most 0.5"
-    )
-    parser.add_argument("--data", type=Path, help="photographs that the pairs were built from")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the arrays")
+    parser.add_argument("--pairs", type=Path, required=True, help="Pair folder")
+    text = "Share of pristine crops, at most 0.5 (default: %(default)s)"
+    parser.add_argument("--untouched", type=float, default=0.0, help=text)
+    parser.add_argument("--data", type=Path, help="Photographs that the pairs were built from")
+    parser.add_argument("--out", type=Path, required=True, help="Folder of the arrays")
     renamed(parser, "--source", "--data")
 
     def run(options: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 import malp_keras
 from datasets.manipulations import HARMLESS
-from evaluation.measure import AUTHENTIC, CLEAN, UNPROTECTED, Inspection, measure_all
+from evaluation.measure import CLEAN, Inspection, measure_all
 from evaluation.methods import Proactive
 from evaluation.pictures import Source, central_square
 from evaluation.trials import Conditions, find_manipulation, protected_trials
@@ -19,7 +19,7 @@ from forensics_keras.images import read_image
 from forensics_keras.localizer import Localizer
 from forensics_keras.presets import CARD_FILE
 from forensics_keras.records import write_json
-from malp_keras.calibration import Calibration
+from malp_keras.calibration import AUTHENTIC, UNPROTECTED, Calibration
 from malp_keras.malp import MaLP
 
 MAX_FALSE_ALARMS = 0.01

@@ -35,6 +35,7 @@ from evaluation.pictures import (
     work_through,
 )
 from evaluation.report import Report, write_run
+from evaluation.run import add_command
 from forensics_keras import metrics
 from forensics_keras.command_line import at_least, renamed
 
@@ -247,12 +248,8 @@ def table_rows(summaries: Sequence[dict]) -> list[dict[str, object]]:
 
 def add_parser(commands) -> None:
     """Adds the command `inpainters`."""
-    parser = commands.add_parser(
-        "inpainters",
-        help="How good inpainters are",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    text = "How good inpainters are"
+    parser = add_command(commands, "inpainters", text, __doc__, _run)
     add, default = parser.add_argument, "(default: %(default)s)"
     text = "Pristine photographs (default: bundled ones)"
     add("--data", type=Path, metavar="FOLDER", help=text)
@@ -264,7 +261,10 @@ def add_parser(commands) -> None:
     add("--seed", type=at_least(0), default=0, help=f"Seed of crops and holes {default}")
     add("--out", type=Path, default=Path("runs/quality"), help=f"Output folder {default}")
     renamed(parser, "--source", "--data")
-    parser.set_defaults(run=lambda options: evaluate(read_run(options)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    return evaluate(read_run(options))
 
 
 def read_run(options: argparse.Namespace) -> InpainterRun:

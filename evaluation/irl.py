@@ -28,7 +28,7 @@ from evaluation.measure import Measurements, measure_all
 from evaluation.methods import Loaded, load_file, load_irl_preset
 from evaluation.pictures import BUNDLED, Source, forged_photographs, given_pairs, say_failures
 from evaluation.report import Report, write_run
-from evaluation.run import IRLEvaluation, add_options, read_options
+from evaluation.run import IRLEvaluation, add_command, add_options, read_options
 from evaluation.summaries import FALSE_ALARM_TITLES, UNTOUCHED_TITLES
 from evaluation.tables import core
 from evaluation.tables import irl as tables
@@ -110,12 +110,8 @@ def report(run: IRLEvaluation, loaded: Loaded, data: dict, measured: Measurement
 
 def add_parser(commands) -> None:
     """Adds the command `irl`."""
-    parser = commands.add_parser(
-        "irl",
-        help="IRL-Net and its baselines: inpainted regions",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    text = "IRL-Net and its baselines: inpainted regions"
+    parser = add_command(commands, "irl", text, __doc__, _run)
     size = f"Side of the forged crops, in pixels (default: {tables.SIZE})"
     add_options(parser, "irl_small", "runs/evaluate", size, DEGRADATIONS)
     names, known = [*INPAINTERS, *FAMILIES], ", ".join(INPAINTERS)
@@ -131,7 +127,10 @@ def add_parser(commands) -> None:
     add("--learning-rate", type=float, help="Peak of a cosine decay, in all trainings")
     text = "Pairs of each inpainter that are built and cut, instead of forging every crop anew"
     add("--pairs", type=at_least(1), metavar="N", help=text)
-    parser.set_defaults(run=lambda options: evaluate(read_run(options)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    return evaluate(read_run(options))
 
 
 def read_run(options: argparse.Namespace) -> IRLEvaluation:

@@ -25,7 +25,7 @@ from evaluation.measure import Measurements, baselines
 from evaluation.methods import Loaded, load_file, load_malp
 from evaluation.pictures import BUNDLED, Source, say_failures, squares, work_through
 from evaluation.report import Report, write_run
-from evaluation.run import MaLPEvaluation, add_options, read_options
+from evaluation.run import MaLPEvaluation, add_command, add_options, read_options
 from evaluation.tables import core
 from evaluation.tables import malp as tables
 from evaluation.trials import Conditions, find_manipulation
@@ -182,12 +182,8 @@ def export(method: Localizer, sources: Sequence[Source], out: Path) -> int:
 
 def add_parser(commands) -> None:
     """Adds the command `malp`."""
-    parser = commands.add_parser(
-        "malp",
-        help="MaLP: pictures that were protected beforehand",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    text = "MaLP: pictures that were protected beforehand"
+    parser = add_command(commands, "malp", text, __doc__, _run)
     size = "Side of the squares that photographs are cut and shrunk to (default: the model's)"
     model = add_options(parser, DEFAULT_PRESET, "runs/evaluate_malp", size, DEGRADATIONS)
     model.add_argument("--key", type=Path, metavar="FILE", help="Private key made by train.py key")
@@ -219,7 +215,10 @@ def add_parser(commands) -> None:
     names, text = list(tables.CORPORA), "Config file that the table's trainings start from"
     add("--config", type=lambda name: Path(name).stem, choices=names, help=text)
     add("--filters", type=at_least(1), help="Filters of each CNN and classifier")
-    parser.set_defaults(run=lambda options: evaluate(read_run(options)))
+
+
+def _run(options: argparse.Namespace) -> int:
+    return evaluate(read_run(options))
 
 
 def read_run(options: argparse.Namespace) -> MaLPEvaluation:

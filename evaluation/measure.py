@@ -27,10 +27,8 @@ from evaluation.pictures import Source, picture_seed, work_through
 from forensics_keras import metrics
 from forensics_keras.figures import thumbnail
 from forensics_keras.localizer import Finding, Localizer, trivial_baselines
-from malp_keras.calibration import AUTHENTIC, MANIPULATED, UNPROTECTED, VERDICTS
+from malp_keras.calibration import AUTHENTIC, MANIPULATED, VERDICTS
 from malp_keras.ground_truth import difference_map
-
-__all__ = ["AUTHENTIC", "MANIPULATED", "UNPROTECTED", "VERDICTS"]
 
 CLEAN, ANY, HARMLESS = "clean", "any", "harmless"
 GRID_PICTURES = 6

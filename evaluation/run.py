@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -87,6 +87,16 @@ class MaLPEvaluation(EvaluationRun):
     export: Path | None = None
     calibrate: bool = False
     config: str | None = None
+
+
+def add_command(
+    commands, name: str, text: str, description: str, run: Callable[[argparse.Namespace], int]
+) -> argparse.ArgumentParser:
+    """Adds a command of `evaluate.py`, whose description keeps its line breaks, and returns it."""
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = commands.add_parser(name, help=text, description=description, formatter_class=layout)
+    parser.set_defaults(run=run)
+    return parser
 
 
 def read_options(kind: type, options: argparse.Namespace, table: TableRun | None) -> EvaluationRun:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from evaluation.measure import AUTHENTIC, CLEAN, MANIPULATED, VERDICTS, Measurements
+from evaluation.measure import CLEAN, Measurements
 from forensics_keras import metrics
 from forensics_keras.localizer import Localizer
 from forensics_keras.tables import summary_rows
+from malp_keras.calibration import AUTHENTIC, MANIPULATED, VERDICTS
 
 UNTOUCHED_TITLES = {"pixels_flagged": "pixels flagged", "picture_flagged": "pictures flagged"}
 FALSE_ALARM_TITLES = {"AUC": "AUC", "false_alarms": "false alarms at 95 % found"}

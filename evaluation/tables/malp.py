@@ -13,7 +13,7 @@ import numpy as np
 from datasets.manipulations import MANIPULATIONS
 from evaluation import measure, summaries
 from evaluation.calibration import DEGRADATIONS
-from evaluation.measure import CLEAN, MANIPULATED, Measurements, baselines
+from evaluation.measure import CLEAN, Measurements, baselines
 from evaluation.methods import Loaded, Proactive
 from evaluation.pictures import BUNDLED, Source, squares
 from evaluation.report import Report
@@ -24,6 +24,7 @@ from evaluation.tables.core import Budget
 from evaluation.tables.irl import ROBUSTNESS
 from evaluation.trials import Conditions, difference_scores, find_manipulation, protected_trials
 from forensics_keras.localizer import Localizer
+from malp_keras.calibration import MANIPULATED
 from malp_keras.ground_truth import cosine
 from training.experiments import MaLPExperiment
 from training.malp import MaLPRun

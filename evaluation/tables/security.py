@@ -11,12 +11,13 @@ import numpy as np
 from tqdm import tqdm
 
 from datasets.forging import crop, random_window
-from evaluation.measure import MANIPULATED, UNPROTECTED, VERDICTS, Trial, Trials
+from evaluation.measure import Trial, Trials
 from evaluation.methods import Proactive
 from evaluation.pictures import Source, central_square, picture_seed
 from evaluation.summaries import judged
 from evaluation.trials import Conditions
 from malp_keras import keys, protection
+from malp_keras.calibration import MANIPULATED, UNPROTECTED, VERDICTS
 from malp_keras.ground_truth import cosine
 from malp_keras.layers import TemplateLayer
 from malp_keras.layers.template_layer import HALF_RANGE

@@ -30,7 +30,7 @@ def small_network(monkeypatch):
 def _run(benchmark, out):
     """Runs a benchmark; returns its tables' rows and checks what all have in common."""
     name = benchmark.__name__.split(".")[-1]
-    benchmark.main(["--quick", "--out", str(out)])
+    assert benchmark.main(["--quick", "--out", str(out)]) == 0
     results = json.loads((out / f"{name}.json").read_text())
     assert results["command"] == f"python -m benchmarks.{name} --quick"
     named = results["machine"]
@@ -136,9 +136,8 @@ def test_functions_are_timed_in_turn_after_warming_up():
 
 def test_run_all_joins_the_tables_and_stops_at_a_failure(tmp_path, monkeypatch, capsys):
     def write(name):
-        options = common.parse_options(name, "", ["--out", str(tmp_path)])
         table = common.Table(f"Table of {name}", {"value": "the value"}, [{"value": 0.01234}], "")
-        common.write_results(options, name, name.title(), {}, [table])
+        common.write_results(tmp_path, False, name, name.title(), {}, [table])
 
     class Done:
         returncode = 0

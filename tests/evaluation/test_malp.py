@@ -13,7 +13,7 @@ import evaluate
 import malp_keras
 from datasets.photographs.sources import bundled_photographs
 from evaluation.calibration import Calibrator, calibrate_photographs, f1_curve
-from evaluation.measure import AUTHENTIC, MANIPULATED, UNPROTECTED, Inspection, Trial
+from evaluation.measure import Inspection, Trial
 from evaluation.methods import Proactive
 from evaluation.trials import find_manipulation
 from forensics_keras.images import read_image, write_png
@@ -21,7 +21,7 @@ from forensics_keras.localizer import Finding
 from forensics_keras.metrics import localization_scores
 from forensics_keras.model_card import CARD_FIELDS
 from malp_keras import keys
-from malp_keras.calibration import Calibration
+from malp_keras.calibration import AUTHENTIC, MANIPULATED, UNPROTECTED, Calibration
 
 ARGUMENTS = {"size": 64, "filters": 4, "classifier_filters": 4, "seed": 0}
 

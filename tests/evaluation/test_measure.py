@@ -10,7 +10,7 @@ from datasets.forging import Forging
 from datasets.manipulations import MANIPULATIONS
 from datasets.manipulations.base import Manipulated, PictureEdit
 from evaluation import measure, report, summaries
-from evaluation.measure import AUTHENTIC, MANIPULATED, UNPROTECTED, Trial, measure_all
+from evaluation.measure import Trial, measure_all
 from evaluation.pictures import Source, forged_photographs, work_through
 from evaluation.trials import (
     Conditions,
@@ -22,7 +22,7 @@ from evaluation.trials import (
 from forensics_keras import metrics
 from forensics_keras.images import read_image
 from forensics_keras.localizer import Finding, Localizer
-from malp_keras.calibration import Calibration
+from malp_keras.calibration import AUTHENTIC, MANIPULATED, UNPROTECTED, Calibration
 from malp_keras.ground_truth import cosine, difference_map
 from tests.helpers.methods import Brightness
 
