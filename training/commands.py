@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensics_keras.command_line import at_least, renamed
+from forensics_keras.command_line import at_least, refuse, renamed
 from forensics_keras.files import write_atomically
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def _add_presets(parser: argparse.ArgumentParser, now: str) -> None:
     class Moved(argparse.Action):
         def __call__(self, parser, namespace, value, *_):
             if value:
-                parser.error(f"{value} is chosen with {now.format(value)} now")
+                refuse(parser, f"{value} is chosen with {now.format(value)} now")
 
     parser.add_argument("--presets", type=Path, help="Folder to write finished presets into")
     parser.add_argument("name", nargs="?", action=Moved, help=argparse.SUPPRESS)
