@@ -97,7 +97,7 @@ def open_mixture(folder: Path, recipe: ForgingRecipe, seed: int) -> TrainingSet:
     if missing:
         raise ValueError(
             f"{folder}: has no pairs of {', '.join(missing)}; build them into folders named so "
-            "(python -m datasets.build --inpainter NAME)"
+            "(python -m datasets.build --inpainters NAME)"
         )
     parts = [
         (open_pairs(folder / name, recipe, seed, CACHE_BYTES // len(shares)), share)
