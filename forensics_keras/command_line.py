@@ -7,6 +7,7 @@ import enum
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
 
 
 class ExitCode(enum.IntEnum):
@@ -69,10 +70,15 @@ def renamed(parser: argparse.ArgumentParser, old: str, new: str) -> None:
 
     class Renamed(argparse.Action):
         def __call__(self, parser, *_):
-            parser.error(f"{old} is called {new} now")
+            refuse(parser, f"{old} is called {new} now")
 
     hidden = argparse.SUPPRESS
     parser.add_argument(old, nargs="?", action=Renamed, default=hidden, help=hidden)
+
+
+def refuse(parser: argparse.ArgumentParser, message: str) -> NoReturn:
+    """Ends the program with one line on stderr, without the usage that `parser.error` prints."""
+    parser.exit(ExitCode.REFUSED, f"error: {message}\n")
 
 
 def one_line(error: Exception) -> str:

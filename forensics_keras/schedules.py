@@ -16,7 +16,8 @@ def cosine(peak: float, steps: int, warmup: int = 0, end: float = 0.01) -> Learn
     """
     if not warmup:
         return CosineDecay(peak, steps, alpha=end)
-    return CosineDecay(0.0, steps - warmup, end, warmup_target=peak, warmup_steps=warmup)
+    fall = max(steps - warmup, 1)  # a training of one step has no fall, but Keras wants one
+    return CosineDecay(0.0, fall, end, warmup_target=peak, warmup_steps=warmup)
 
 
 def by_epoch(first: float, steps_per_epoch: int, factor: float) -> float | LearningRateSchedule:

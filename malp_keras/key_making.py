@@ -80,4 +80,6 @@ def add_command(commands: argparse._SubParsersAction) -> None:
 
 
 def _say_where(_: argparse.Namespace) -> None:
-    raise ValueError("a key needs training: make it in a checkout with python train.py key FILE")
+    raise ValueError(
+        "a key needs training: make it in a clone with python train.py key FILE --data FOLDER"
+    )

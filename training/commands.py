@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensics_keras.command_line import at_least, renamed
+from forensics_keras.command_line import at_least, refuse, renamed
 from forensics_keras.files import write_atomically
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def _add_presets(parser: argparse.ArgumentParser, now: str) -> None:
     class Moved(argparse.Action):
         def __call__(self, parser, namespace, value, *_):
             if value:
-                parser.error(f"{value} is chosen with {now.format(value)} now")
+                refuse(parser, f"{value} is chosen with {now.format(value)} now")
 
     parser.add_argument("--presets", type=Path, help="Folder to write finished presets into")
     parser.add_argument("name", nargs="?", action=Moved, help=argparse.SUPPRESS)
@@ -274,6 +274,8 @@ def _train(options: argparse.Namespace) -> None:
         is_bare = not (options.data or options.init or options.stage)
         options.stage = SAMPLES if is_bare else options.stage
     runs = runs_of(options, run_class(options.command))
+    if len(runs) > 1:
+        _refuse_folder_of_one_stage(next(iter(runs.values())).out.parent)
     before = {run.experiment.starts_from for run in runs.values()}
     for recipe, run in runs.items():
         print(f"{run.name}:", flush=True)
@@ -282,6 +284,22 @@ def _train(options: argparse.Namespace) -> None:
         print(f"The last model is {run.out / 'last.keras'}{best}.", flush=True)
         if "presets" in options and options.presets and run.name not in before:
             _write_generator(options.presets / run.name, recipe, run, model)
+
+
+def _refuse_folder_of_one_stage(folder: Path) -> None:
+    """Refuses to train all stages below a folder that is the output of one.
+
+    It was begun with `--stage`, or before a config file had several: the same command would then
+    begin anew beside what was trained.
+
+    Raises:
+        ValueError: If it is one.
+    """
+    if (folder / "experiment.json").exists():
+        raise ValueError(
+            f"{folder}: holds the training of one stage; name it with --stage to go on with it, or "
+            "choose another --out"
+        )
 
 
 def _write_generator(folder: Path, recipe: str, run: AdversarialRun, model: keras.Model) -> None:

@@ -277,5 +277,5 @@ def test_old_names_of_options_lead_to_the_new_ones(photographs, tmp_path, capsys
     with pytest.raises(SystemExit) as ended:
         build.main(renamed)
     assert ended.value.code == 2
-    assert capsys.readouterr().err.endswith(f"error: {old} is called {new} now\n")
+    assert capsys.readouterr().err == f"error: {old} is called {new} now\n"
     assert not list(tmp_path.iterdir())

@@ -164,9 +164,11 @@ def test_unreadable_photographs_are_named(tmp_path, capsys):
 def test_unknown_inpainters_and_old_names_are_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(tmp_path, "--inpainters", "nobody")
+    capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
         run(tmp_path, "--source", tmp_path)
-    assert stop.value.code == 2 and "--source is called --data now" in capsys.readouterr().err
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == "error: --source is called --data now\n"
     command = [sys.executable, "-m", "datasets.inpainting.quality"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2

@@ -20,6 +20,10 @@ def test_the_rate_rises_to_its_peak_and_falls_along_half_a_cosine(warmup, end):
     np.testing.assert_allclose(values(rate, [101, 500]), [2e-3 * end] * 2, rtol=1e-5)
 
 
+def test_a_training_of_one_step_has_a_rate():
+    np.testing.assert_allclose(values(cosine(2e-3, 1, warmup=1), [0, 1]), [0, 2e-3])
+
+
 def test_the_rate_is_multiplied_after_each_epoch_or_stays():
     rate = by_epoch(1e-4, steps_per_epoch=10, factor=0.5)
     np.testing.assert_allclose(values(rate, [0, 9, 10, 30]), [1e-4, 1e-4, 5e-5, 1.25e-5], rtol=1e-5)

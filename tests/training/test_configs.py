@@ -134,7 +134,8 @@ def test_what_was_chosen_by_other_options_says_so(arguments, capsys):
     assert stopped.value.code == 2
     new = {"stgan_celeba": "--stage stgan_celeba", "gc": "--config inpaint_gc"}
     expected = "--stage" if "--only" in arguments else new[arguments[-1]]
-    assert expected in capsys.readouterr().err.splitlines()[-1]
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and expected in error, error
 
 
 def test_cards_name_experiments_of_today_and_of_before():

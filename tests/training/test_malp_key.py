@@ -92,5 +92,5 @@ def test_it_says_what_it_lacks(tmp_path, tiny_preset, capsys):
         with pytest.raises(SystemExit) as caught:
             train.main(wrong)
         assert caught.value.code == 2
-    assert "--photos is called --data now" in capsys.readouterr().err
+    assert "error: --photos is called --data now\n" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""A folder that version 0.1 began to train in is trained further."""
+"""A folder that version 0.1 began to train in is trained further, or the way to do so is said."""
 
 import shutil
 
@@ -19,6 +19,14 @@ experiment = IRLExperiment(
     validation_size=32,
 )
 """
+
+
+def test_all_stages_are_not_begun_anew_in_a_folder_of_one(tmp_path, capsys):
+    (tmp_path / "experiment.json").write_text("{}")
+    assert train.main(["irl", "--config", "irl_small", "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "--stage" in error, error
+    assert [path.name for path in tmp_path.iterdir()] == ["experiment.json"]
 
 
 @pytest.mark.slow

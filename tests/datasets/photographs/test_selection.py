@@ -158,3 +158,10 @@ def test_files_that_are_no_manifest(tmp_path, content):
 def test_missing_manifest(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere.json"):
         read_selection(tmp_path / "nowhere.json", tmp_path)
+
+
+def test_the_names_that_the_first_readme_printed_still_import():
+    from datasets import selection, sources
+
+    assert selection.select is select and selection.write_selection is write_selection
+    assert sources.photographs_of is photographs_of
