@@ -28,11 +28,20 @@ def check_same_experiment(path: Path, record: dict) -> None:
     found = read_record(path)
     found.pop("commit", None)
     if found != record:
-        changed = ", ".join(key for key in record | found if found.get(key) != record.get(key))
+        changed = ", ".join(_differing(found, record))
         raise ValueError(
-            f"{path}: another experiment is in this folder ({changed} differ); "
+            f"{path}: another experiment is in this folder ({changed}: not the same); "
             "repeat its command to resume it, or choose another --out"
         )
+
+
+def _differing(found: dict, record: dict) -> list[str]:
+    """Names the fields that differ, those of the experiment one by one."""
+    names = [key for key in record | found if found.get(key) != record.get(key)]
+    if "experiment" not in names:
+        return names
+    inner = _differing(found.get("experiment") or {}, record["experiment"])
+    return [*(f"experiment's {name}" for name in inner), *names[1:]]
 
 
 def write_record(path: Path, record: dict) -> None:

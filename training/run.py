@@ -156,6 +156,17 @@ class TrainingRun(ABC):
         check_same_experiment(self.out / "experiment.json", self.record())
         return (self.out / "last.keras").is_file()
 
+    def _check_source(self) -> None:
+        """Refuses a file of weights that is not there, before time is spent on the data."""
+        if self.source is None or not self.source.endswith(".keras"):
+            return
+        if not Path(self.source).is_file():
+            before = self.experiment.starts_from
+            remedy = (
+                "check the path" if self.init else f"train the stage {before} first, or give --init"
+            )
+            raise FileNotFoundError(f"{self.source}: no such file; {remedy}")
+
     def train(self) -> keras.Model:
         """Trains from where an earlier run stopped; what is finished is only loaded.
 
@@ -172,6 +183,7 @@ class TrainingRun(ABC):
         """
         if self.is_finished():
             return load_model_file(self.out / "last.keras")
+        self._check_source()
         keras.utils.set_random_seed(self.seed)
         _ = self.inputs  # before time is spent on the model
         backup = EpochBackup(self.out / "backup")

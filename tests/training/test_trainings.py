@@ -113,11 +113,26 @@ def test_a_finished_training_is_not_trained_again(trained, monkeypatch):
 
 
 def test_another_experiment_is_refused_in_the_same_folder(trained, capsys):
-    for changed in (["--seed", "1"], ["--mixed-precision", "mixed_bfloat16"]):
+    for changed, name in (
+        (["--seed", "1"], "(seed: not the same)"),
+        (["--mixed-precision", "mixed_bfloat16"], "(mixed_precision: not the same)"),
+        (["--epochs", "5", "--batch-size", "3"], "experiment's epochs"),
+    ):
         assert train.main([*trained.command, "--out", str(trained.out), *changed]) == 2
         message = capsys.readouterr().err
-        name = changed[0][2:].replace("-", "_")
         assert name in message and str(trained.out) in message and message.count("\n") == 1
+
+
+def test_weights_that_are_not_there_are_named_with_the_remedy(tmp_path, capsys):
+    command = ["inpaint", "--config", write_config(tmp_path, "inpaint"), "--stage", "further"]
+    for more, remedy in (
+        ([], "train the stage small first, or give --init"),
+        (["--init", str(tmp_path / "mine.keras")], "mine.keras: no such file; check the path"),
+    ):
+        assert train.main([*command, "--out", str(tmp_path / "out" / "further"), *more]) == 2
+        message = capsys.readouterr().err
+        assert remedy in message and message.count("\n") == 1
+        assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("system", RUNS)
