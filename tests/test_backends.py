@@ -63,7 +63,9 @@ def test_importing_on_jax_does_not_import_tensorflow():
 @needs_jax
 @pytest.mark.slow
 def test_layers_network_and_losses_on_jax():
-    files = [f"tests/test_{name}.py" for name in ("layers", "irl_net", "losses", "malp_losses")]
+    files = [
+        f"tests/test_{name}.py" for name in ("layers", "traces", "irl_net", "losses", "malp_losses")
+    ]
     chosen = " and ".join(f"not {name}" for name in TOO_SLOW_ON_JAX)
     result = run_on_jax("-m", "pytest", "-p", "no:cacheprovider", *files, "-k", chosen)
     assert result.returncode == 0, result.stdout[-8000:]
