@@ -1,11 +1,13 @@
 """IRL-Net: Enhancement, Encoder and Decoder (paper section III, Fig. 2 and 8)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from forensics_keras.layers import CropLike, DepthToSpace, PadToMultiple
 from irl_keras.layers import BayarConv2D, EncoderQueryAttention, MultiScaleConv, ResidualBlock
+from irl_keras.trace_net import trace_features
 
 FUSIONS = ("early", "middle", "late")
 
@@ -21,6 +23,7 @@ def irl_net(
     block: str = "se",
     attention: bool = True,
     width: float = 1.0,
+    traces: Sequence[str] = (),
     kernel_regularizer: Any = None,
     name: str = "irl_net",
 ) -> keras.Model:
@@ -38,6 +41,9 @@ def irl_net(
         block: Residual block, `"se"`, `"plain"` or `"bn"` (see `ResidualBlock`, Fig. 3).
         attention: Whether the Decoder has the attention block (section III-C-2).
         width: Positive float, multiplies all channel counts but those of the first convolutions.
+        traces: Names of statistics of the picture that join the Encoder's output through two
+            convolutions, of `"phase"` (see `PhaseProfiles`) and `"colour"` (see
+            `ColourProfiles`); none in the paper.
         kernel_regularizer: Regularizer of the Encoder's convolution kernels, or `None`.
         name: Name of the model.
 
@@ -47,7 +53,7 @@ def irl_net(
         inpainted. With the defaults it has 13,536,599 parameters, all trainable.
 
     Raises:
-        ValueError: If `fusion` or `block` is unknown.
+        ValueError: If `fusion`, `block` or one of `traces` is unknown.
 
     Example:
     ```python
@@ -87,6 +93,9 @@ def irl_net(
     ]
     query = concatenate([maps[128] for maps in encoded], "late_fusion_query")
     x = concatenate([maps[256] for maps in encoded], "late_fusion")
+    if traces:
+        # Their size is that of the Encoder's output.
+        x = concatenate([x, trace_features(picture, traces)], "trace_fusion")
 
     # Decoder: pixel shuffle back to full size, attention at a quarter of it.
     x = _conv(x, 256, width, "decoder_conv1")

@@ -1,14 +1,14 @@
 """Inpainters behind one interface: a function from pictures and masks to completed pictures.
 
 `INPAINTERS` maps names to such functions; a new one joins by an entry there, a network by its
-preset in `weights/`. `FAMILIES` names groups of them, of which each forgery draws a member. The
-composite (the inpainter's pixels inside the mask, the pristine picture outside) is made by
-`inpaint` alone.
+preset in `weights/`, a pretrained network of a package by being installed. `FAMILIES` names groups
+of them, of which each forgery draws a member. The composite (the inpainter's pixels inside the
+mask, the pristine picture outside) is made by `inpaint` alone.
 
 * `classical`, `exemplar`, `upsampling`: inpainters without a network.
 * `gc`, `ca`, `ec`, `resynthesis`: networks and their trainings; `two_stage`: the generator that the
   first two share; `feature_network`: content and style losses; `layers/`: parts of these networks.
-* `learned`: networks with shipped weights, as inpainters.
+* `learned`: networks with shipped weights, as inpainters; `networks`: those of packages.
 """
 
 from collections.abc import Callable
@@ -18,6 +18,7 @@ import numpy as np
 from datasets.inpainting.classical import navier_stokes, telea
 from datasets.inpainting.exemplar import patch_copy
 from datasets.inpainting.learned import WEIGHTS, LearnedInpainter
+from datasets.inpainting.networks import NETWORKS, NetworkResynthesizer, installed
 from datasets.inpainting.upsampling import upsampling_traces
 
 Inpainter = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -39,10 +40,12 @@ INPAINTERS: dict[str, Inpainter] = {
     "patch": one_by_one(patch_copy),
     "upsampling": one_by_one(upsampling_traces),
     **{name: LearnedInpainter(name) for name in WEIGHTS.names()},
+    **{name: NetworkResynthesizer(name) for name in installed()},
 }
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "resynth": tuple(name for name in INPAINTERS if name.startswith("resynth_")),
+    "networks": tuple(name for name in INPAINTERS if name in NETWORKS),
 }
 
 UNTOUCHED = "none"
@@ -88,6 +91,8 @@ def inpaint(name: str, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: If the name is unknown or the masks do not have the pictures' shape.
     """
+    if name not in INPAINTERS and name in NETWORKS:
+        raise ValueError(f"{name}: not installed; {NETWORKS[name].missing()}")
     if name not in INPAINTERS:
         raise ValueError(f"Unknown inpainter {name!r}; known are: {', '.join(INPAINTERS)}")
     if images.ndim != 4 or masks.shape != images.shape[:3]:

@@ -33,6 +33,8 @@ LAYERS = [
         # A constant added to all scores of a query leaves the softmax as it is.
         {"without_gradient": ["key/bias"]},
     ),
+    ((layers.PhaseProfiles(), (2, 40, 51, 3)), {}),
+    ((layers.ColourProfiles(), (2, 40, 51, 3)), {}),
     ((SobelGate(), (2, 9, 7, 5)), {}),
     ((EdgeResidualBlock(3, activation=None), (2, 9, 7, 5)), {}),
     ((ChannelAttention(), (2, 9, 7, 5)), {}),

@@ -9,7 +9,8 @@ from datasets.inpainting.learned import WEIGHTS
 from datasets.masks import free_form_mask
 
 # Those that only leave traces keep what is in the hole; all others must not see it.
-BLIND = [name for name in INPAINTERS if name not in (*FAMILIES["resynth"], "upsampling")]
+SEEING = (*FAMILIES["resynth"], *FAMILIES["networks"], "upsampling")
+BLIND = [name for name in INPAINTERS if name not in SEEING]
 
 
 FILLS = {}
