@@ -6,9 +6,8 @@ network trained on them cannot learn from where a grid of compression or the noi
 stops.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -18,8 +17,6 @@ from datasets.degradations import degrade
 from datasets.forging import Forgery, crop, random_turn, random_window
 from datasets.inpainting import inpaint, member
 from datasets.mask_kinds import draw_mask, random_kind
-from datasets.training_sets import Cache, choose
-from forensics_keras.images import read_image
 
 BLOCK = 8
 """Side of JPEG's blocks, in pixels."""
@@ -194,30 +191,6 @@ def forge_with_history(
     if rng.random() < recipe.afterwards:
         image = apply_history(image, random_history(recipe, rng))
     return Forgery(image, mask, host)
-
-
-class PhotographsWithHistories:
-    """Photographs forged on the fly, with histories.
-
-    Args:
-        photographs: Paths of untouched photographs, at least one.
-        recipe: How they are forged.
-        seed: Non-negative integer; decides every sample.
-    """
-
-    def __init__(self, photographs: Sequence[Path], recipe: HistoryRecipe, seed: int):
-        self.photographs = list(photographs)
-        self.recipe = recipe
-        self.seed = seed
-        self.size = recipe.size
-        self._cache = Cache(read_image)
-
-    def sample(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns sample `index`; see `datasets.training_sets.TrainingSet`."""
-        item, rng = choose(index, len(self.photographs), self.seed)
-        photograph = self._cache.get(self.photographs[item])
-        forgery = forge_with_history(photograph, self.recipe, rng)
-        return forgery.image, forgery.mask[..., None]
 
 
 def composite(host: np.ndarray, fill: np.ndarray, mask: np.ndarray, soft: int) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from datasets.degradations import degrade, random_degradation
 from datasets.forging import (
+    Forgery,
     ForgingRecipe,
     crop,
     forge_for_training,
@@ -79,20 +80,29 @@ class ForgedPhotographs:
         photographs: Paths of pristine photographs, at least one.
         recipe: Recipe that they are forged by.
         seed: Non-negative integer; decides every sample.
+        forge: Forges a crop of a photograph by the recipe: `forge_for_training`, or
+            `datasets.history.forge_with_history` with a `HistoryRecipe`.
     """
 
-    def __init__(self, photographs: Sequence[Path], recipe: ForgingRecipe, seed: int):
+    def __init__(
+        self,
+        photographs: Sequence[Path],
+        recipe: ForgingRecipe,
+        seed: int,
+        forge: Callable[..., Forgery] = forge_for_training,
+    ):
         self.photographs = list(photographs)
         self.recipe = recipe
         self.seed = seed
         self.size = recipe.size
+        self._forge = forge
         self._cache = Cache(read_image)
 
     def sample(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Returns sample `index`; see `TrainingSet`."""
         item, rng = choose(index, len(self.photographs), self.seed)
         photograph = self._cache.get(self.photographs[item])
-        forgery = forge_for_training(photograph, self.recipe, rng)
+        forgery = self._forge(photograph, self.recipe, rng)
         return forgery.image, forgery.mask[..., None]
 
 

@@ -8,13 +8,13 @@ import pytest
 from datasets.history import (
     STEPS,
     HistoryRecipe,
-    PhotographsWithHistories,
     apply_history,
     composite,
     forge_with_history,
     random_history,
 )
 from datasets.photographs.sources import bundled_photographs
+from datasets.training_sets import ForgedPhotographs
 from irl_keras.layers import PhaseProfiles
 
 RECIPE = HistoryRecipe(size=64)
@@ -139,7 +139,7 @@ def test_soft_edges_stay_inside_the_mask():
 
 def test_a_training_set_gives_the_same_sample_in_any_order():
     def open_set():
-        return PhotographsWithHistories(bundled_photographs("train")[:3], RECIPE, seed=4)
+        return ForgedPhotographs(bundled_photographs("train")[:3], RECIPE, 4, forge_with_history)
 
     one, other = open_set(), open_set()
     other.sample(9)
