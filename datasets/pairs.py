@@ -16,12 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from datasets.photographs.sources import find_pictures, list_photographs
+from forensics_keras.files import PAIR_LAYOUTS, pair_layouts
 from forensics_keras.images import read_image, read_mask
 
-LAYOUTS = (("image", "mask"), ("inpainted", "mask"), ("Tp", "Gt"))
-"""Names of the folders of pictures and of masks."""
-
-_LAYOUTS_TEXT = ", ".join(f"{pictures}/ + {masks}/" for pictures, masks in LAYOUTS)
+_LAYOUTS_TEXT = ", ".join(f"{pictures}/ + {masks}/" for pictures, masks in PAIR_LAYOUTS)
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Pair:
 
 
 def is_pair_folder(folder: str | os.PathLike) -> bool:
-    """Tells whether a folder has the two folders of one of the `LAYOUTS`.
+    """Tells whether a folder has the two folders of one of the `PAIR_LAYOUTS`.
 
     Args:
         folder: The folder.
@@ -48,11 +46,7 @@ def is_pair_folder(folder: str | os.PathLike) -> bool:
     Returns:
         Whether `find_pairs` is the function to read it; False if it does not exist.
     """
-    return bool(_layouts_of(Path(folder)))
-
-
-def _layouts_of(folder: Path) -> list[tuple[str, str]]:
-    return [layout for layout in LAYOUTS if all((folder / name).is_dir() for name in layout)]
+    return bool(pair_layouts(folder))
 
 
 def find_pairs(folder: str | os.PathLike) -> list[Pair]:
@@ -76,7 +70,7 @@ def find_pairs(folder: str | os.PathLike) -> list[Pair]:
     root = Path(folder)
     if not root.exists():
         raise FileNotFoundError(f"{root}: no such folder; check the path")
-    layouts = _layouts_of(root)
+    layouts = pair_layouts(root)
     if not layouts:
         raise ValueError(f"{root}: is no pair folder; it needs one of {_LAYOUTS_TEXT}")
     if len(layouts) > 1:

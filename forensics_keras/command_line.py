@@ -7,7 +7,10 @@ import enum
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import NoReturn
+
+from forensics_keras.terminal import printable, unfailing_output
 
 
 class ExitCode(enum.IntEnum):
@@ -46,6 +49,13 @@ def threshold(text: str) -> float:
     return value
 
 
+def folder(text: str) -> Path:
+    """Reads the path of a folder, which must not be empty: that would be the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; name a folder ('.' for the current one)")
+    return Path(text)
+
+
 def checked_by(check: Callable[[str], object]) -> Callable[[str], str]:
     """Makes the type of a text that a function refuses, with a message, by a `ValueError`."""
 
@@ -78,12 +88,12 @@ def renamed(parser: argparse.ArgumentParser, old: str, new: str) -> None:
 
 def refuse(parser: argparse.ArgumentParser, message: str) -> NoReturn:
     """Ends the program with one line on stderr, without the usage that `parser.error` prints."""
-    parser.exit(ExitCode.REFUSED, f"error: {message}\n")
+    parser.exit(ExitCode.REFUSED, f"error: {printable(message)}\n")
 
 
 def one_line(error: Exception) -> str:
-    """Returns the message of an error without line breaks."""
-    return " ".join(str(error).split())
+    """Returns the message of an error without line breaks and control characters."""
+    return printable(" ".join(str(error).split()))
 
 
 def run_program(
@@ -130,14 +140,15 @@ def run_command(
         or an `OSError`; `ExitCode.INTERRUPTED` for Ctrl-C. Wrong usage raises SystemExit with
         `ExitCode.REFUSED`.
     """
-    options = parser.parse_args(arguments)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="PIL")  # errors say what matters
-            return run(options) or ExitCode.DONE
-    except (OSError, ValueError) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        return ExitCode.REFUSED
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
-        return ExitCode.INTERRUPTED
+    with unfailing_output():
+        options = parser.parse_args(arguments)
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", module="PIL")  # errors say what matters
+                return run(options) or ExitCode.DONE
+        except (OSError, ValueError) as error:
+            print(f"error: {one_line(error)}", file=sys.stderr)
+            return ExitCode.REFUSED
+        except KeyboardInterrupt:
+            print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+            return ExitCode.INTERRUPTED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import cv2
@@ -130,34 +129,33 @@ def overlay(image: np.ndarray, probability: np.ndarray) -> np.ndarray:
 _JPEG_SIDE = 65_500
 
 
-def write_map(path: str | os.PathLike, probability: np.ndarray) -> None:
-    """Writes a map as an 8-bit greyscale PNG file, value times 255; complete or not at all.
+def encode_map(probability: np.ndarray) -> bytes:
+    """Encodes a map as an 8-bit greyscale PNG file, value times 255.
 
     Args:
-        path: Path of the file; missing parent folders are made.
         probability: float (H, W), 0 to 1.
 
-    Raises:
-        OSError: If the file cannot be written.
+    Returns:
+        The content of the file.
     """
     height, width = probability.shape
     levels = np.empty((height, width), np.uint8)
     rows = max(1, _BAND_PIXELS // width)
     for top in range(0, height, rows):  # bands, to keep the copies small
         levels[top : top + rows] = np.rint(probability[top : top + rows] * 255)
-    images.write_png(path, levels)
+    return images.encode_png(levels)
 
 
-def write_overlay(path: str | os.PathLike, image: np.ndarray, probability: np.ndarray) -> None:
-    """Writes an `overlay` as a JPEG file, scaled down if a side is too long for JPEG.
+def encode_overlay(image: np.ndarray, probability: np.ndarray) -> bytes:
+    """Encodes an `overlay` as a JPEG file, scaled down if a side is too long for JPEG.
 
     Args:
-        path: Path of the file; missing parent folders are made.
         image: uint8 RGB (H, W, 3).
         probability: float (H, W), 0 to 1.
 
-    Raises:
-        OSError: If the file cannot be written.
+    Returns:
+        The content of the file.
     """
     stride = -(-max(probability.shape) // _JPEG_SIDE)  # 1 unless a side is too long
-    images.write_jpeg(path, overlay(image[::stride, ::stride], probability[::stride, ::stride]))
+    heat = overlay(image[::stride, ::stride], probability[::stride, ::stride])
+    return images.encode_jpeg(heat, quality=95)

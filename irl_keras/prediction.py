@@ -18,13 +18,12 @@ import argparse
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from forensics_keras import batch, command_line, images, metrics
-from forensics_keras.figures import write_map, write_overlay
+from forensics_keras.figures import encode_map, encode_overlay
 from forensics_keras.localizer import Localizer, ModelLocalizer
 from forensics_keras.presets import load_model_file
 from irl_keras.presets import calibrated_threshold, from_preset, read_card
@@ -63,15 +62,17 @@ class Prediction(batch.BatchJob):
     def load(self) -> None:
         self.localizer = self._load()
 
-    def process(self, path: str, files: Mapping[str, Path], replace: bool) -> dict[str, object]:
+    def process(self, path: str) -> batch.Made:
         image, sha256 = batch.read_picture(path)
         probability = self.localizer.localize(image).map
         flagged = metrics.flagged_pixels(probability, self.method.threshold)
-        write_map(files["prob"], probability)
-        images.write_png(files["mask"], flagged * np.uint8(255))
-        write_overlay(files["overlay"], image, probability)
+        contents = {
+            "prob": encode_map(probability),
+            "mask": images.encode_png(flagged * np.uint8(255)),
+            "overlay": encode_overlay(image, probability),
+        }
         flagged_share = float(flagged.mean())
-        return {
+        fields = {
             "width": image.shape[1],
             "height": image.shape[0],
             "sha256": sha256,
@@ -80,6 +81,7 @@ class Prediction(batch.BatchJob):
             "mean_probability": float(probability.mean(dtype=np.float64)),
             "verdict": metrics.verdict(flagged_share),
         }
+        return batch.Made(fields, contents)
 
     def outcome(self, line: Mapping[str, Any]) -> str:
         return line["verdict"]

@@ -17,7 +17,6 @@ import argparse
 import hashlib
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -25,7 +24,6 @@ import numpy as np
 
 from forensics_keras import batch, images, metrics
 from forensics_keras.command_line import at_least
-from forensics_keras.files import write_atomically
 from forensics_keras.localizer import check_picture
 from malp_keras import keys
 from malp_keras.layers.template_layer import HALF_RANGE, TemplateLayer
@@ -165,7 +163,6 @@ class Protection(batch.BatchJob):
     """
 
     fields = ("psnr", "ssim")
-    among_others = True
 
     def __init__(self, weights: keys.Weights, jpeg: int | None = None):
         self.outputs = {"protected": "{}.png" if jpeg is None else "{}.jpg"}
@@ -176,14 +173,14 @@ class Protection(batch.BatchJob):
     def load(self) -> None:
         self.model = self.weights.load()
 
-    def process(self, path: str, files: Mapping[str, Path], replace: bool) -> dict[str, object]:
+    def process(self, path: str) -> batch.Made:
         data = images.read_bytes(path)
         image, metadata = images.decode_with_metadata(data, path)
         protected = protect(self.model, image)
         content = self._encode(protected, metadata)
         if self.jpeg is not None:
-            protected = images.decode_image(content, files["protected"])
-        line = {
+            protected = images.decode_image(content, "the protected copy")
+        fields = {
             "width": image.shape[1],
             "height": image.shape[0],
             "sha256": hashlib.sha256(data).hexdigest(),
@@ -191,8 +188,7 @@ class Protection(batch.BatchJob):
             "ssim": metrics.picture_ssim(protected, image),
             "conversions": list(metadata.conversions),
         }
-        _write(files["protected"], content, replace)
-        return line
+        return batch.Made(fields, {"protected": content})
 
     def _encode(self, protected: np.ndarray, metadata: images.Metadata) -> bytes:
         if self.jpeg is None:
@@ -217,16 +213,6 @@ class Protection(batch.BatchJob):
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _write(file: Path, content: bytes, replace: bool) -> None:
-    """Writes a copy, but not over a file that is somebody else's.
-
-    Equal content is what an earlier run wrote before it was killed.
-    """
-    if not replace and file.exists() and file.read_bytes() != content:
-        raise ValueError(f"{file} exists and is not its copy; add --overwrite or another folder")
-    write_atomically(file, content)
 
 
 def add_command(commands: argparse._SubParsersAction) -> None:

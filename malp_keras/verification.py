@@ -16,14 +16,13 @@ import argparse
 import dataclasses
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from forensics_keras import batch, metrics
-from forensics_keras.figures import write_map, write_overlay
+from forensics_keras.figures import encode_map, encode_overlay
 from forensics_keras.localizer import check_picture
 from malp_keras import keys
 from malp_keras.calibration import MANIPULATED, Calibration
@@ -162,12 +161,11 @@ class Verifying(batch.BatchJob):
     def load(self) -> None:
         self.model = self.weights.load()
 
-    def process(self, path: str, files: Mapping[str, Path], replace: bool) -> dict[str, object]:
+    def process(self, path: str) -> batch.Made:
         image, sha256 = batch.read_picture(path)
         found = verify(self.model, image, self.calibration)
-        write_map(files["map"], found.map)
-        write_overlay(files["overlay"], image, found.map)
-        return {
+        contents = {"map": encode_map(found.map), "overlay": encode_overlay(image, found.map)}
+        fields = {
             "width": image.shape[1],
             "height": image.shape[0],
             "sha256": sha256,
@@ -176,6 +174,7 @@ class Verifying(batch.BatchJob):
             "cosine": found.cosine,
             "changed_share": found.changed_share,
         }
+        return batch.Made(fields, contents)
 
     def outcome(self, line: Mapping[str, Any]) -> str:
         return line["verdict"]

@@ -5,7 +5,9 @@ A `BatchJob` says what is made of one picture; `run` finds the pictures, names t
 
 * a command that was interrupted goes on where it stopped;
 * outputs of another picture or other settings are never passed off as current nor replaced unless
-  asked, and an input is never replaced at all;
+  asked, nor are files that no report line knows; an input is never replaced at all;
+* outputs that were emptied or damaged since are made again;
+* one command at a time writes into a folder;
 * a bad input is one line on stderr and in the report, has no outputs, and the others go on.
 
 Of inputs that would share a name the first one gets it, the next ones `a/b.jpg`, `a/b.jpg-2` and so
@@ -15,13 +17,14 @@ input, by absolute path, has which outputs.
 
 from forensics_keras.batch.command import BatchRun
 from forensics_keras.batch.inputs import Source, assign_names, find_sources, output_files
-from forensics_keras.batch.job import BatchJob
+from forensics_keras.batch.job import BatchJob, Made
 from forensics_keras.batch.report import Report
 from forensics_keras.batch.run import read_picture, run
 
 __all__ = [
     "BatchJob",
     "BatchRun",
+    "Made",
     "Report",
     "Source",
     "assign_names",

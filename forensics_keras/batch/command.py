@@ -8,7 +8,8 @@ from pathlib import Path
 
 from forensics_keras.batch.job import BatchJob
 from forensics_keras.batch.run import run
-from forensics_keras.command_line import ExitCode
+from forensics_keras.command_line import ExitCode, folder
+from forensics_keras.terminal import counted, printable
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class BatchRun:
     Attributes:
         paths: Files and folders, see `find_sources`.
         out: Output folder.
-        overwrite: Whether outputs that exist are made again.
+        overwrite: Whether outputs that exist are made again, and other files replaced.
     """
 
     paths: tuple[str, ...]
@@ -31,15 +32,19 @@ class BatchRun:
         parser.add_argument(
             "paths", nargs="+", metavar="PATH", help="Picture or folder of pictures"
         )
-        parser.add_argument("-o", "--output", required=True, metavar="OUT", help="Output folder")
         parser.add_argument(
-            "--overwrite", action="store_true", help="Make outputs again that exist already"
+            "-o", "--output", type=folder, required=True, metavar="OUT", help="Output folder"
+        )
+        parser.add_argument(
+            "--overwrite",
+            action="store_true",
+            help="Make outputs again that exist already, and replace other files of their names",
         )
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> BatchRun:
         """Reads what a parser with these arguments gave."""
-        return cls(tuple(options.paths), Path(options.output), options.overwrite)
+        return cls(tuple(options.paths), options.output, options.overwrite)
 
     def execute(self, job: BatchJob) -> ExitCode:
         """Runs a job over the pictures and prints what became of them.
@@ -56,5 +61,6 @@ class BatchRun:
         """
         counts = run(job, self.paths, self.out, self.overwrite)
         found = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
-        print(f"{counts.total()} inputs: {found}; see {self.out / 'report.jsonl'}")
+        report = printable(self.out / "report.jsonl")
+        print(f"{counted(counts.total(), 'input')}: {found}; see {report}")
         return ExitCode.SOME_FAILED if counts["failed"] else ExitCode.DONE

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from forensics_keras import images
+from forensics_keras.terminal import printable
+
+_LONGEST_NAME = 240
 
 
 class Source(NamedTuple):
@@ -26,7 +31,9 @@ class Source(NamedTuple):
     problem: str | None = None
 
 
-def find_sources(paths: Iterable[str], out: Path, outputs: Mapping[str, str]) -> list[Source]:
+def find_sources(
+    paths: Iterable[str], out: Path, outputs: Mapping[str, str]
+) -> tuple[list[Source], Counter[str]]:
     """Lists the inputs: files as they are given, the pictures of folders in sorted order.
 
     Links to folders are not followed; the output folder is left out. What is given twice is listed
@@ -39,9 +46,11 @@ def find_sources(paths: Iterable[str], out: Path, outputs: Mapping[str, str]) ->
         outputs: Patterns of the outputs in it, see `BatchJob`.
 
     Returns:
-        The inputs in order.
+        The inputs in order, and how many other files and links to folders the folders have, by
+        kind.
     """
     sources: dict[str, Source] = {}
+    passed_over: Counter[str] = Counter()
     folders = [pattern.split("{}")[0] for pattern in outputs.values()]
     written = {os.path.realpath(out / folder) for folder in folders}
     for path in paths:
@@ -51,10 +60,10 @@ def find_sources(paths: Iterable[str], out: Path, outputs: Mapping[str, str]) ->
             problem = "is where the outputs go; give another output folder"
             found = [Source(os.path.abspath(path), path, problem)]
         else:
-            found = _walk(path, {*written, os.path.realpath(out)})
+            found = _walk(path, {*written, os.path.realpath(out)}, passed_over)
         for source in found:
             sources.setdefault(source.path, source)
-    return list(sources.values())
+    return list(sources.values()), passed_over
 
 
 def _single(path: str) -> Source:
@@ -63,7 +72,7 @@ def _single(path: str) -> Source:
     return Source(os.path.abspath(path), os.path.basename(path))
 
 
-def _walk(folder: str, left_out: set[str]) -> list[Source]:
+def _walk(folder: str, left_out: set[str], passed_over: Counter[str]) -> list[Source]:
     root = os.path.abspath(folder)
     found = []
 
@@ -75,10 +84,15 @@ def _walk(folder: str, left_out: set[str]) -> list[Source]:
         folders[:] = [
             name for name in folders if os.path.realpath(os.path.join(parent, name)) not in left_out
         ]
+        links = sum(os.path.islink(os.path.join(parent, name)) for name in folders)
+        if links:
+            passed_over["linked folder"] += links
         for name in files:
             if name.lower().endswith(images.PICTURE_SUFFIXES):
                 path = os.path.join(parent, name)
                 found.append(Source(path, Path(path).relative_to(root).as_posix()))
+            else:
+                passed_over[printable(os.path.splitext(name)[1].lower()) or "without ending"] += 1
     if not found:
         endings = ", ".join(suffix[1:] for suffix in images.PICTURE_SUFFIXES)
         return [Source(root, folder, f"has no pictures ({endings}); give another folder")]
@@ -105,6 +119,7 @@ def assign_names(sources: Iterable[Source], taken: Mapping[str, str]) -> dict[st
             names[source.path] = taken[source.path]
             continue
         *folders, last = source.name.split("/")
+        last = _shortened(last)
         # A folder "b.png" would be in the way of the output "b.png" of a picture "b.jpg".
         folders = [
             f"{name}_" if name.lower().endswith((".png", ".jpg", ".jsonl")) else name
@@ -117,6 +132,14 @@ def assign_names(sources: Iterable[Source], taken: Mapping[str, str]) -> dict[st
         used.add(_folded(name))
         names[source.path] = name
     return names
+
+
+def _shortened(name: str) -> str:
+    """Leaves room for another ending and a number in the 255 bytes that a name may have."""
+    full = os.fsencode(name)
+    if len(full) <= _LONGEST_NAME:
+        return name
+    return f"{full[:200].decode(errors='ignore')}~{hashlib.sha256(full).hexdigest()[:16]}"
 
 
 def _folded(name: str) -> str:

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Made(NamedTuple):
+    """What was made of a picture.
+
+    Attributes:
+        fields: Fields of the report line, `sha256` of the picture's file at least.
+        contents: Content of the file of each of the job's `outputs`.
+    """
+
+    fields: dict[str, object]
+    contents: dict[str, bytes]
 
 
 class BatchJob(abc.ABC):
@@ -17,14 +28,11 @@ class BatchJob(abc.ABC):
         identity: Fields of each report line that say what made the outputs: `preset` and all on
             which the outputs depend besides the picture, which must be `preset_sha256` at least.
         fields: Names of further fields that `outcome` and `message` need.
-        among_others: Whether other people's files may lie where the outputs go. Those are not
-            removed when an input fails, and it is `process` that must not replace them.
     """
 
     outputs: Mapping[str, str]
     identity: Mapping[str, object]
     fields: Sequence[str] = ()
-    among_others: bool = False
 
     @abc.abstractmethod
     def load(self) -> None:
@@ -36,20 +44,18 @@ class BatchJob(abc.ABC):
         """
 
     @abc.abstractmethod
-    def process(self, path: str, files: Mapping[str, Path], replace: bool) -> dict[str, object]:
-        """Makes the outputs of a picture.
+    def process(self, path: str) -> Made:
+        """Makes the outputs of a picture, but writes nothing.
 
         Args:
             path: The picture.
-            files: Where to write each of `outputs`.
-            replace: Whether the outputs' paths belong to this input, or may be taken from others.
 
         Returns:
-            Fields of the report line, `sha256` of the picture's file at least.
+            The fields of its report line, and what its files hold.
 
         Raises:
             ValueError: The picture is bad.
-            OSError: It cannot be read, or an output cannot be written.
+            OSError: It cannot be read.
         """
 
     @abc.abstractmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import sys
@@ -15,9 +14,12 @@ import numpy as np
 from tqdm import tqdm
 
 from forensics_keras import images
-from forensics_keras.batch.inputs import assign_names, find_sources, output_files
+from forensics_keras.batch.inputs import Source, assign_names, find_sources
 from forensics_keras.batch.job import BatchJob
+from forensics_keras.batch.outputs import Outputs, are_whole, identities, remove_outputs
 from forensics_keras.batch.report import Report
+from forensics_keras.files import locked, pair_folder_of
+from forensics_keras.terminal import printable
 
 
 def read_picture(path: str | os.PathLike) -> tuple[np.ndarray, str]:
@@ -40,39 +42,54 @@ def read_picture(path: str | os.PathLike) -> tuple[np.ndarray, str]:
 def run(job: BatchJob, paths: Iterable[str], out: Path, overwrite: bool = False) -> Counter[str]:
     """Does a job for pictures and folders, and writes the report.
 
-    An input whose line in the report has the same SHA-256 and identity, and whose outputs exist, is
-    not done again. One whose outputs come from another picture or identity fails unless `overwrite`
-    is set; its outputs and line stay. Any other failure is a line with "error" in the report, and
-    the input has no outputs. Each failure is a line on stderr.
+    An input whose line in the report has the same SHA-256 and identity, and whose outputs are as
+    they were written, is not done again. One whose outputs come from another picture or identity
+    fails unless `overwrite` is set, and so does one where a file lies that the report does not
+    know; outputs and line stay. Any other failure is a line with "error" in the report, and the
+    input has no outputs. Each failure is a line on stderr.
 
     Args:
         job: What to do with each picture.
         paths: Files and folders, see `find_sources`.
         out: Output folder, made if missing.
-        overwrite: Makes all outputs again.
+        overwrite: Makes all outputs again, and replaces files that the report does not know.
 
     Returns:
         Number of inputs by `job.outcome`, and those that failed as "failed".
 
     Raises:
-        ValueError: The folder has a `report.jsonl` of something else, or `job.load` raises it.
-        OSError: The folder cannot be made, the report cannot be read or written, or `job.load`
-            raises it.
+        ValueError: The folder has a `report.jsonl` of something else, or lies in a pair folder of
+            inputs, or `job.load` raises it.
+        OSError: The folder cannot be made, another process writes into it, the report cannot be
+            read or written, or `job.load` raises it.
     """
-    _make_folder(out)
-    report = Report(out / "report.jsonl", job)
-    sources = find_sources(paths, out, job.outputs)
+    with locked(out):
+        report = Report(out / "report.jsonl", job)
+        sources, passed_over = find_sources(paths, out, job.outputs)
+        _refuse_pair_folders(sources, out)
+        todo = {
+            source.path
+            for source in sources
+            if overwrite or not _has_outputs(report, source.path, job)
+        }
+        if todo:
+            job.load()
+        counts = _do_all(job, sources, report, todo, overwrite)
+    if passed_over:
+        listed = ", ".join(f"{number:,} {kind}" for kind, number in sorted(passed_over.items()))
+        print(f"passed over in the folders: {listed}")
+    return counts
+
+
+def _do_all(
+    job: BatchJob, sources: list[Source], report: Report, todo: set[str], overwrite: bool
+) -> Counter[str]:
+    """Does what is left to do, tells of the rest, and counts both."""
+    out = report.path.parent
     names = assign_names(sources, report.names())
-    earlier = report.lines.copy()
-    todo = {
-        source.path
-        for source in sources
-        if overwrite or not _has_outputs(earlier.get(source.path), out, job)
-    }
-    if todo:
-        job.load()
-    report.drop(todo)
-    inputs = _identities(source.path for source in sources)
+    inputs = identities(source.path for source in sources)
+    remove_outputs(out, report.forgotten, inputs)
+    report.compact()
     counts: Counter[str] = Counter()
     for source in tqdm(sources, unit="picture", disable=None):
         path = source.path
@@ -80,38 +97,56 @@ def run(job: BatchJob, paths: Iterable[str], out: Path, overwrite: bool = False)
             if source.problem:
                 raise ValueError(source.problem)
             if path in todo:
-                outputs = _Outputs(out, names[path], job, earlier.get(path), inputs, overwrite)
-                line = _do(job, path, outputs)
+                _do(job, path, Outputs(out, names[path], report, path, inputs, overwrite))
             else:
-                line = earlier[path]
-                _check_unchanged(path, line, job)
+                _check_unchanged(path, report.lines[path], job)
+            line = report.lines[path]
             counts[job.outcome(line)] += 1
             if message := job.message(line):
-                tqdm.write(message)
+                tqdm.write(printable(message))
         except Exception as error:  # whatever is wrong with one picture, the others go on
             message = _one_line(path, error)
             tqdm.write(message, file=sys.stderr)
             counts["failed"] += 1
-            line = {"path": path, "error": message}
-        if path in todo:
-            report.append(line)
+            if path in todo:
+                _report_failure(report, path, message, inputs)
+    report.compact()
     return counts
 
 
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(
-            f"{out}: cannot be the output folder ({error.strerror}); give another one"
-        ) from error
+def _do(job: BatchJob, path: str, outputs: Outputs) -> None:
+    start = time.perf_counter()
+    outputs.refuse_inputs()
+    made = job.process(path)
+    seconds = round(time.perf_counter() - start, 3)
+    outputs.write(made.contents, {"path": path, **made.fields, **job.identity, "seconds": seconds})
 
 
-def _has_outputs(line: dict | None, out: Path, job: BatchJob) -> bool:
-    """Whether a line stands for outputs that must be kept: whole ones, or other settings'."""
+def _report_failure(report: Report, path: str, message: str, inputs: set) -> None:
+    """Puts an error in the place of an input's line, and removes its outputs."""
+    old = report.files(report.lines.get(path))
+    report.append({"path": path, "error": message})
+    remove_outputs(report.path.parent, old, inputs)
+
+
+def _refuse_pair_folders(sources: Iterable[Source], out: Path) -> None:
+    """Refuses to write among pictures and masks that belong together."""
+    where = out.resolve()
+    for folder in {os.path.dirname(source.path) for source in sources if not source.problem}:
+        pairs = pair_folder_of(os.path.join(folder, "picture"))
+        if pairs and where.is_relative_to(pairs):
+            raise ValueError(
+                f"{out}: lies in the pair folder {pairs} of the inputs, whose masks must stay what "
+                "they are; give another output folder"
+            )
+
+
+def _has_outputs(report: Report, path: str, job: BatchJob) -> bool:
+    """Whether an input has outputs that must be kept: whole ones, or other settings'."""
+    line = report.lines.get(path)
     if line is None or "error" in line:
         return False
-    return not _same_identity(line, job) or all((out / line[kind]).exists() for kind in job.outputs)
+    return not _same_identity(line, job) or are_whole(report.path.parent, report.files(line))
 
 
 def _same_identity(line: dict, job: BatchJob) -> bool:
@@ -130,79 +165,8 @@ def _check_unchanged(path: str, line: dict, job: BatchJob) -> None:
         )
 
 
-def _identities(paths: Iterable[str]) -> set[tuple[int, int]]:
-    """Device and number of each file that exists: the same for all names of one file."""
-    found = set()
-    for path in paths:
-        with contextlib.suppress(OSError, ValueError):
-            status = os.stat(path)
-            found.add((status.st_dev, status.st_ino))
-    return found
-
-
-class _Outputs:
-    """The outputs of one input: where they go, and which files may be removed.
-
-    Args:
-        out: Output folder.
-        name: Name of the outputs.
-        job: Says which outputs there are.
-        earlier: Report line of an earlier run, if any.
-        inputs: Files that must neither be replaced nor removed, as `_identities` gives them.
-        overwrite: Whether the user asked for replacing.
-    """
-
-    def __init__(
-        self,
-        out: Path,
-        name: str,
-        job: BatchJob,
-        earlier: dict | None,
-        inputs: set[tuple[int, int]],
-        overwrite: bool,
-    ):
-        self.relative = output_files(name, job.outputs)
-        self.files = {kind: out / file for kind, file in self.relative.items()}
-        if earlier is None or "error" in earlier:
-            self.old = set()
-        else:
-            self.old = {out / earlier[kind] for kind in job.outputs}
-        self.replace = overwrite or bool(self.old)
-        self.removable = self.old if job.among_others else {*self.old, *self.files.values()}
-        self.inputs = inputs
-
-    def refuse_inputs(self) -> None:
-        for file in self.files.values():
-            if self._is_input(file):
-                raise ValueError(f"its output would replace the input {file}; give another folder")
-
-    def remove(self, files: Iterable[Path]) -> None:
-        for file in files:
-            if not self._is_input(file):
-                with contextlib.suppress(OSError):
-                    file.unlink()
-
-    def _is_input(self, file: Path) -> bool:
-        return not _identities([str(file)]).isdisjoint(self.inputs)
-
-
-def _do(job: BatchJob, path: str, outputs: _Outputs) -> dict:
-    start = time.perf_counter()
-    outputs.refuse_inputs()
-    try:
-        fields = job.process(path, outputs.files, outputs.replace)
-    except Exception:
-        outputs.remove(outputs.removable)
-        raise
-    outputs.remove(outputs.old - set(outputs.files.values()))
-    seconds = round(time.perf_counter() - start, 3)
-    return {"path": path, **fields, **job.identity, "seconds": seconds, **outputs.relative}
-
-
 def _one_line(path: str, error: Exception) -> str:
-    message = str(error)
+    message = str(error).removeprefix(f"{path}: ")
     if not isinstance(error, ValueError | OSError):
         message = f"{type(error).__name__}: {message}"
-    if not message.startswith(f"{path}: "):
-        message = f"{path}: {message}"
-    return " ".join(message.splitlines())
+    return f"{printable(path)}: {printable(' '.join(message.split()))}"

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.pairs import LAYOUTS, Pair, find_pairs, is_pair_folder, read_pair
+from datasets.pairs import Pair, find_pairs, is_pair_folder, read_pair
+from forensics_keras.files import PAIR_LAYOUTS
 
 
 def _save(path: Path, array: np.ndarray) -> Path:
@@ -24,7 +25,7 @@ def _mask(height: int = 8, width: int = 12, value: int = 255) -> np.ndarray:
     return mask
 
 
-@pytest.mark.parametrize(("pictures", "masks"), LAYOUTS)
+@pytest.mark.parametrize(("pictures", "masks"), PAIR_LAYOUTS)
 @pytest.mark.parametrize("ending", ["png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp", "JPG"])
 def test_layouts_and_formats(tmp_path, pictures, masks, ending):
     image = _save(tmp_path / pictures / f"a.b.{ending}", _picture())

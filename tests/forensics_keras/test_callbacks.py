@@ -23,7 +23,7 @@ def test_backup_keeps_the_last_complete_epoch(tmp_path, model):
     run_epoch(backup, model, 0, loss=1.0)
     model.set_weights([np.ones((2, 1)), np.ones(1)])
     run_epoch(backup, model, 1, loss=0.5)
-    (tmp_path / "backup" / ".epoch_0003.partial.keras").write_bytes(b"half")
+    (tmp_path / "backup" / f".unfinished-{'0' * 32}.keras").write_bytes(b"half")
     epochs, path = backup.latest()
     assert epochs == 2
     assert keras.models.load_model(path).get_weights()[0][0] == 1

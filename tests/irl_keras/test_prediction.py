@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 import irl_keras
-from forensics_keras import batch, figures, images, metrics
+from forensics_keras import batch, figures, files, images, metrics
 from forensics_keras.batch import Report, Source, assign_names, find_sources
 from forensics_keras.localizer import Localizer
 from forensics_keras.presets import save_preset
@@ -89,6 +89,11 @@ def test_command_line_writes_maps_masks_overlays_and_report(tmp_path, red_weight
     assert overlay.shape == pixels.shape and np.abs(overlay - expected).mean() < 8
     (line,) = read_report(out).values()
     assert 0 < line.pop("seconds") < 60
+    hashes = line.pop("outputs_sha256")
+    assert hashes == {
+        kind: hashlib.sha256((out / line[kind]).read_bytes()).hexdigest()
+        for kind in ("prob", "mask", "overlay")
+    }
     assert line == {
         "path": str(folder / "a" / "b.png"),
         "width": 30,
@@ -106,7 +111,7 @@ def test_command_line_writes_maps_masks_overlays_and_report(tmp_path, red_weight
         "overlay": "overlay/a/b.jpg",
     }
     captured = capsys.readouterr()
-    assert "1 inputs: 1 " in captured.out and captured.err == ""
+    assert "1 input: 1 " in captured.out and captured.err == ""
 
 
 @pytest.mark.usefixtures("without_tracing")
@@ -193,14 +198,15 @@ def test_folders_are_walked_in_sorted_order_without_links_and_outputs(tmp_path):
     save(folder / "out" / "mask" / "old.png")
     save(tmp_path / "elsewhere" / "linked.png")
     (folder / "link").symlink_to(tmp_path / "elsewhere")
-    sources = find_sources([str(folder)], folder / "out", Prediction.outputs)
+    sources, passed_over = find_sources([str(folder)], folder / "out", Prediction.outputs)
+    assert passed_over == {".txt": 1, "linked folder": 1}
     names = ["B.bmp", "a/y.tiff", "a.b/z.webp", "b/10.JPG", "b/2.png", "c.png"]
     assert [source.name for source in sources] == names
     assert [source.path for source in sources] == [str(folder / name) for name in names]
     # The folder itself as output folder: only what is written there is left out.
     save(folder / "prob" / "old.png")
     outputs = Prediction.outputs
-    names = [source.name for source in find_sources([str(folder)], folder, outputs)]
+    names = [source.name for source in find_sources([str(folder)], folder, outputs)[0]]
     assert "prob/old.png" not in names and "c.png" in names
 
 
@@ -209,7 +215,7 @@ def test_inputs_given_twice_are_done_once_and_order_is_kept(tmp_path, monkeypatc
         save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     given = [str(tmp_path / "x.png"), "in", "in/a.png", "./x.png", "in/../in"]
-    sources = find_sources(given, tmp_path / "out", Prediction.outputs)
+    sources, _ = find_sources(given, tmp_path / "out", Prediction.outputs)
     assert [source.name for source in sources] == ["x.png", "a.png", "b.png"]
 
 
@@ -309,7 +315,10 @@ def test_a_torn_last_line_is_done_again(tmp_path):
     content = report.read_bytes()
     for cut in (1, 30, len(content.splitlines()[1])):
         report.write_bytes(content[:-cut])
-        assert list(Report(report, Prediction(METHOD, Red)).lines) == [str(folder / "a.png")]
+        read = Report(report, Prediction(METHOD, Red))
+        assert list(read.lines) == [str(folder / "a.png")]
+        assert report.read_bytes() == content[:-cut]
+        read.compact()
         read_report(out)  # is valid again
         assert run(folder, out=out)[1] == 1
         again = read_report(out)
@@ -320,17 +329,17 @@ def test_a_torn_last_line_is_done_again(tmp_path):
 
 DEADLY = """
 import os, signal, sys
-from forensics_keras import images
+from forensics_keras import files
 from irl_keras.__main__ import main
-write, written = images.write_png, []
+link, linked = os.link, []
 
-def write_and_die(path, array):
-    write(path, array)
-    written.append(path)
-    if len(written) == 5:  # the map of the third picture, not yet its mask
+def link_and_die(source, target):
+    link(source, target)
+    linked.append(target)
+    if len(linked) == 7:  # one output of the third picture
         os.kill(os.getpid(), signal.SIGKILL)
 
-images.write_png = write_and_die
+os.link = link_and_die
 main(sys.argv[1:])
 """
 
@@ -345,9 +354,9 @@ def test_a_killed_run_goes_on(tmp_path, red_weights):
         [sys.executable, "-c", DEADLY, *arguments], env=ENVIRONMENT, capture_output=True
     )
     assert result.returncode == -signal.SIGKILL
-    assert len(read_report(out)) == 2
+    assert len(read_report(out)) == 3
     before = {name: os.stat(out / name).st_mtime_ns for name in files_in(out)}
-    assert len(before) == 3 * 2 + 1 + 1
+    assert len(before) == 3 * 2 + 1 + 1 + 3  # with the temporary names of the third picture
     assert main(arguments) == 0
     assert len(read_report(out)) == 5 and len(files_in(out)) == 3 * 5 + 1
     for name in ("prob/a.png", "overlay/b.jpg"):
@@ -509,6 +518,155 @@ def test_inputs_are_never_replaced_nor_removed(tmp_path, capsys):
         assert {name: (out / name).read_bytes() for name in before} == before
     assert run(out / "prob", out=out)[0] == {"failed": 1}
     assert "is where the outputs go" in capsys.readouterr().err
+
+
+# --- files of others --------------------------------------------------------------------------
+
+
+def test_files_that_no_report_line_knows_are_neither_replaced_nor_removed(tmp_path, capsys):
+    out = tmp_path / "out"
+    save(tmp_path / "in/a.png"), save(tmp_path / "in/c.png")
+    (tmp_path / "in/b.png").write_text("no picture")
+    theirs = ["mask/a.png", "mask/b.png", "overlay/b.jpg"]
+    for name in theirs:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text(f"mine: {name}")
+    for _ in range(2):
+        counts, calls = run(tmp_path / "in", out=out)
+        assert counts["failed"] == 2
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 2 and f"{out / 'mask/a.png'} exists and is not one" in said[0]
+        assert not (out / "prob/a.png").exists()
+        assert all((out / name).read_text() == f"mine: {name}" for name in theirs)
+    counts, _ = run(tmp_path / "in", out=out, overwrite=True)
+    assert counts["failed"] == 1 and images.read_image(out / "mask/a.png").shape == (40, 33, 3)
+    assert all((out / name).read_text() == f"mine: {name}" for name in theirs[1:])
+
+
+def test_a_file_that_appears_meanwhile_stays(tmp_path, capsys):
+    save(tmp_path / "a.png")
+
+    class Slow(Red):
+        def localize(self, image):
+            (tmp_path / "out/mask").mkdir(parents=True)
+            (tmp_path / "out/mask/a.png").write_text("mine")
+            return super().localize(image)
+
+    counts = batch.run(Prediction(METHOD, Slow), [str(tmp_path / "a.png")], tmp_path / "out")
+    assert counts == {"failed": 1} and "a.png: " in capsys.readouterr().err
+    assert files_in(tmp_path / "out") == ["mask/a.png", "report.jsonl"]
+    assert (tmp_path / "out/mask/a.png").read_text() == "mine"
+    assert "error" in read_report(tmp_path / "out")[str(tmp_path / "a.png")]
+
+
+@pytest.mark.parametrize("layout", [("image", "mask"), ("Tp", "Gt")])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_outputs_never_fall_into_the_pair_folder_of_an_input(tmp_path, layout, overwrite):
+    pictures, masks = (tmp_path / "pairs" / name for name in layout)
+    save(pictures / "a.png"), save(masks / "a.png", seed=1), save(tmp_path / "b.png")
+    before = {name: (tmp_path / name).read_bytes() for name in files_in(tmp_path)}
+    for out in (tmp_path / "pairs", masks, pictures / "found", tmp_path / "pairs" / "found"):
+        with pytest.raises(ValueError, match="lies in the pair folder"):
+            run(tmp_path / "b.png", pictures, out=out, overwrite=overwrite)
+    assert {name: (tmp_path / name).read_bytes() for name in files_in(tmp_path)} == before
+    assert not run(pictures, out=tmp_path / "out")[0]["failed"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"something else"])
+def test_damaged_outputs_are_made_again(tmp_path, damage):
+    out = tmp_path / "out"
+    save(tmp_path / "in/a.png"), save(tmp_path / "in/b.png", seed=1)
+    run(tmp_path / "in", out=out)
+    whole = (out / "mask/a.png").read_bytes()
+    (out / "mask/a.png").write_bytes(damage)
+    counts, calls = run(tmp_path / "in", out=out)
+    assert not counts["failed"] and calls == 1
+    assert (out / "mask/a.png").read_bytes() == whole
+
+
+def test_outputs_that_were_changed_are_not_removed(tmp_path):
+    path, out = tmp_path / "a.png", tmp_path / "out"
+    save(path)
+    run(path, out=out)
+    (out / "mask/a.png").write_text("painted by hand")
+    path.write_bytes(b"")
+    run(path, out=out, overwrite=True)
+    assert files_in(out) == ["mask/a.png", "report.jsonl"]
+
+
+def test_a_run_that_was_killed_before_it_removed_outputs_removes_them_later(tmp_path):
+    path, out = tmp_path / "a.png", tmp_path / "out"
+    save(path)
+    run(path, out=out)
+    path.write_bytes(b"")
+    Report(out / "report.jsonl", Prediction(METHOD, Red)).append({"path": str(path), "error": "-"})
+    assert len((out / "report.jsonl").read_bytes().splitlines()) == 2
+    run(path, out=out)
+    assert files_in(out) == ["report.jsonl"]
+    assert "is empty" in read_report(out)[str(path)]["error"]
+
+
+def test_broken_weights_change_nothing(tmp_path, red_weights, capsys):
+    save(tmp_path / "in/a.png"), save(tmp_path / "in/b.png", seed=1)
+    (tmp_path / "broken.keras").write_text("no model")
+    arguments = ["predict", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--weights"]
+    assert main([*arguments, red_weights]) == 0
+    with open(tmp_path / "out/report.jsonl", "ab") as file:
+        file.write(b'{"path": "torn')
+    before = {name: (tmp_path / "out" / name).read_bytes() for name in files_in(tmp_path / "out")}
+    assert main([*arguments, str(tmp_path / "broken.keras"), "--overwrite"]) == 2
+    assert "broken.keras" in capsys.readouterr().err
+    after = {name: (tmp_path / "out" / name).read_bytes() for name in files_in(tmp_path / "out")}
+    assert after == before
+
+
+def test_two_commands_never_write_into_one_folder(tmp_path):
+    save(tmp_path / "a.png")
+    with files.locked(tmp_path / "out"), pytest.raises(OSError, match="another process writes"):
+        run(tmp_path / "a.png", out=tmp_path / "out")
+
+
+def test_any_legal_name_of_an_input_works(tmp_path):
+    names = [
+        "n" * 255,
+        "n" * 251 + ".png",
+        "-a.png",
+        "a\nb.png",
+        "\u00e9" * 125 + ".tiff",
+        "n" * 254,
+    ]
+    names += ["\u00e9" * 125 + ".tiff", os.fsdecode(b"\xff.png"), " .png", "\u202egnp.png"]
+    pixels = {
+        str(tmp_path / "in" / name): save(tmp_path / "in" / name, seed=len(name)) for name in names
+    }
+    counts, _ = run(*pixels, out=tmp_path / "out")
+    assert not counts["failed"]
+    lines = read_report(tmp_path / "out")
+    for path, wanted in pixels.items():
+        found = images.read_image(tmp_path / "out" / lines[path]["prob"])
+        np.testing.assert_array_equal(found[..., 0], wanted[..., 0])
+
+
+# --- the terminal -----------------------------------------------------------------------------
+
+
+def test_names_cannot_forge_lines_nor_steer_the_terminal(tmp_path, red_weights, capsys):
+    name = "\x1b[2J\na.png: nothing found\r\u202e.png"
+    (tmp_path / name).write_text("no picture")
+    (tmp_path / "\x1b]0;title\x07.\x1b[31m").write_text("not looked at")
+    assert (
+        main(["predict", str(tmp_path), "-o", str(tmp_path / "out"), "--weights", red_weights]) == 1
+    )
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1 and "\\x1b[2J\\na.png" in said.err
+    assert not set(said.out + said.err) & set("\x1b\r\x07\u202e")
+    assert "passed over in the folders: 1 .\\x1b[31m" in said.out
+
+
+def test_wrong_output_folders_are_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["predict", "a.png", "-o", ""])
+    assert caught.value.code == 2 and "is empty; name a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

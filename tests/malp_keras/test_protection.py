@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import malp_keras
-from forensics_keras import images, metrics
+from forensics_keras import batch, images, metrics
 from malp_keras import keys, malp, protection
 from malp_keras.__main__ import main
 from malp_keras.layers import TemplateLayer
@@ -106,6 +106,7 @@ def test_command_writes_copies_and_report(tmp_path, tiny_preset, model, capsys):
     np.testing.assert_array_equal(copy, protect(model, original))
     (line,) = read_report(out).values()
     assert 0 < line.pop("seconds") < 60
+    assert set(line.pop("outputs_sha256")) == {"protected"}
     psnr, ssim = metrics.picture_psnr(copy, original), metrics.picture_ssim(copy, original)
     card = keys.read_card(tiny_preset)
     assert line == {
@@ -123,7 +124,7 @@ def test_command_writes_copies_and_report(tmp_path, tiny_preset, model, capsys):
     }
     said = capsys.readouterr()
     assert said.err == "" and f"{psnr:.2f} dB, SSIM {ssim:.4f}, a/b.png" in said.out
-    assert "1 inputs: 1 protected" in said.out
+    assert "1 input: 1 protected" in said.out
 
 
 def test_metadata_is_kept_upright_and_conversions_are_told(tmp_path, tiny_preset):
@@ -201,7 +202,7 @@ def test_other_peoples_files_are_neither_replaced_nor_removed(tmp_path, tiny_pre
     for _ in range(2):
         assert main(arguments) == 1
         said = capsys.readouterr().err.splitlines()
-        assert len(said) == 2 and "exists and is not its copy" in said[0]
+        assert len(said) == 2 and "exists and is not one of its outputs" in said[0]
         assert {name: (out / name).read_bytes() for name in theirs} == theirs
     assert main([*arguments, "--overwrite"]) == 1
     assert (out / "a.png").read_bytes() != theirs["a.png"]
@@ -233,22 +234,22 @@ class Killed(BaseException):
 
 
 def test_a_killed_run_goes_on(tmp_path, tiny_preset, monkeypatch):
-    folder, out, written = tmp_path / "in", tmp_path / "out", []
+    folder, out = tmp_path / "in", tmp_path / "out"
     for seed, name in enumerate("abc"):
         save(folder / f"{name}.png", seed=seed)
     arguments = ["protect", str(folder), "-o", str(out), "--preset", tiny_preset]
-    write = protection.write_atomically
+    append = batch.Report.append
 
-    def write_and_die(path, data):
-        write(path, data)
-        written.append(path)
-        if len(written) == 2:  # the copy of the second picture, not yet its line
+    def append_and_die(report, line):
+        append(report, line)
+        if len(report.lines) == 2:  # the line of the second picture, not yet its copy
             raise Killed
 
-    monkeypatch.setattr(protection, "write_atomically", write_and_die)
-    with pytest.raises(Killed):
-        main(arguments)
-    assert files_in(out) == ["a.png", "b.png", "report.jsonl"] and len(read_report(out)) == 1
+    with monkeypatch.context() as patches:
+        patches.setattr(batch.Report, "append", append_and_die)
+        with pytest.raises(Killed):
+            main(arguments)
+    assert files_in(out) == ["a.png", "report.jsonl"] and len(read_report(out)) == 2
     assert main(arguments) == 0
     assert len(read_report(out)) == 3 and len(files_in(out)) == 4
 

@@ -126,6 +126,7 @@ def test_command_writes_maps_overlays_and_report(tmp_path, tiny_preset, capsys):
     assert np.abs(overlay - figures.overlay(picture, expected.map)).mean() < 8
     (line,) = read_report(out).values()
     assert 0 < line.pop("seconds")
+    assert set(line.pop("outputs_sha256")) == {"map", "overlay"}
     near = {"abs": 1e-4}
     share = expected.changed_share
     assert line == {
@@ -148,7 +149,7 @@ def test_command_writes_maps_overlays_and_report(tmp_path, tiny_preset, capsys):
     }
     said = capsys.readouterr()
     assert said.err == "" and f"b.png: {expected.verdict}" in said.out
-    assert f"1 inputs: 1 {expected.verdict}" in said.out
+    assert f"1 input: 1 {expected.verdict}" in said.out
 
 
 def test_verdicts_are_printed_and_counted_also_when_reused(
