@@ -48,7 +48,8 @@ History = tuple[Step, ...]
 class HistoryRecipe:
     """How training crops with histories are forged.
 
-    The shares of `untouched`, `history_only` and `filled` crops are their parts of the sum.
+    The shares of `untouched`, `history_only`, `filled`, `synthesised` and `real` crops are their
+    parts of the sum; the last two need data of their own (`datasets.open`).
 
     Attributes:
         size: Side of the square crops, in pixels.
@@ -57,6 +58,9 @@ class HistoryRecipe:
         untouched: Weight of crops with one history throughout and an empty mask.
         history_only: Weight of crops whose mask covers untouched content of another history.
         filled: Weight of crops with a hole that an inpainter filled.
+        synthesised: Weight of crops with pixels of pretrained networks
+            (`datasets.synthesised`).
+        real: Weight of crops of fills that published tools made (`datasets.real_fills`).
         native: Share of crops at the photograph's own pixels, with the history that it has; the
             others are shrunk first, which ends it.
         min_scale: The shrunk ones are so by a factor of `min_scale` to 1.
@@ -92,6 +96,8 @@ class HistoryRecipe:
     untouched: float = 0.5
     history_only: float = 0.1
     filled: float = 0.4
+    synthesised: float = 0.0
+    real: float = 0.0
     native: float = 0.5
     min_scale: float = 0.4
     resampled: float = 0.25
@@ -185,12 +191,41 @@ def forge_with_history(
         seed = int(rng.integers(2**32))
         name = member(random_kind(rng, recipe.inpainters), seed)
         fill = inpaint(name, host[None], mask[None])[0]
-        fill = apply_history(fill, _fill_history(history, recipe, rng))
-        soft = int(rng.integers(1, 5)) if rng.random() < recipe.soft_edge else 0
-        image = composite(host, fill, mask, soft)
+        image = paste_with_history(host, fill, mask, history, recipe, rng)
+    return Forgery(pass_on(image, recipe, rng), mask, host)
+
+
+def paste_with_history(
+    host: np.ndarray,
+    fill: np.ndarray,
+    mask: np.ndarray,
+    history: History,
+    recipe: HistoryRecipe,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Pastes a fill that has no history, the host's or another, with a hard or soft edge.
+
+    Args:
+        host: RGB picture after its history, uint8, shape (H, W, 3).
+        fill: The same shape, as an inpainter left it.
+        mask: uint8, shape (H, W), 1 where the fill goes.
+        history: Of the host.
+        recipe: Shares of each.
+        rng: The source of all choices.
+
+    Returns:
+        A new uint8 array (H, W, 3).
+    """
+    fill = apply_history(fill, _fill_history(history, recipe, rng))
+    soft = int(rng.integers(1, 5)) if rng.random() < recipe.soft_edge else 0
+    return composite(host, fill, mask, soft)
+
+
+def pass_on(image: np.ndarray, recipe: HistoryRecipe, rng: np.random.Generator) -> np.ndarray:
+    """Lets some pictures, `recipe.afterwards` of them, go through one more history as a whole."""
     if rng.random() < recipe.afterwards:
-        image = apply_history(image, random_history(recipe, rng))
-    return Forgery(image, mask, host)
+        return apply_history(image, random_history(recipe, rng))
+    return image
 
 
 def composite(host: np.ndarray, fill: np.ndarray, mask: np.ndarray, soft: int) -> np.ndarray:

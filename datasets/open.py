@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.forging import ForgingRecipe
+from datasets.forging import ForgingRecipe, Window, crop
+from datasets.history import HistoryRecipe, forge_with_history
 from datasets.inpainting import UNTOUCHED
 from datasets.packed import PackedPairs, is_packed_folder
 from datasets.pairs import find_pairs, is_pair_folder
 from datasets.photographs.sources import bundled_photographs, list_photographs
+from datasets.real_fills import FillCrops, is_fill_folder, list_fills, read_fill
+from datasets.synthesised import SynthesisedCrops, is_synthesised_folder
 from datasets.training_sets import (
     CACHE_BYTES,
     CroppedPairs,
@@ -17,6 +20,7 @@ from datasets.training_sets import (
     Mixture,
     TrainingSet,
 )
+from forensics_keras.images import read_image
 
 
 def open_photographs(folders: Sequence[Path], split: str) -> list[Path]:
@@ -111,3 +115,96 @@ def pair_folders(recipe: ForgingRecipe) -> dict[str, float]:
     forged = (1 - recipe.untouched) / sum(recipe.inpainters.values())
     shares = {name: forged * weight for name, weight in recipe.inpainters.items()}
     return shares | ({UNTOUCHED: recipe.untouched} if recipe.untouched else {})
+
+
+def open_histories(data: Sequence[Path], recipe: HistoryRecipe, seed: int) -> TrainingSet:
+    """Opens the training set of a recipe with histories.
+
+    Args:
+        data: Folders of photographs (the bundled ones if there is none), of real fills, and of
+            photographs with what networks made of them; what a folder holds tells which it is.
+        recipe: What to draw.
+        seed: Seed of the training set.
+
+    Raises:
+        ValueError: If a folder that the recipe asks for is missing, or one is not asked for.
+        OSError: If a folder cannot be read.
+    """
+    kinds: dict[str, list[Path]] = {"real": [], "synthesised": [], "photographs": []}
+    for folder in data:
+        kinds[_kind(folder)].append(folder)
+    photographs = open_photographs(kinds["photographs"], "train")
+    forged = recipe.untouched + recipe.history_only + recipe.filled
+    parts: list[tuple[TrainingSet, float]] = [
+        (ForgedPhotographs(photographs, recipe, seed, forge_with_history), forged)
+    ]
+    for name, weight in (("real", recipe.real), ("synthesised", recipe.synthesised)):
+        folders = kinds[name]
+        if bool(folders) != bool(weight):
+            raise ValueError(_mismatch(name, folders))
+        for folder in folders:
+            if name == "real":
+                part: TrainingSet = FillCrops(folder, photographs, recipe, seed)
+            else:
+                part = SynthesisedCrops(folder, recipe, seed)
+            parts.append((part, weight / len(folders)))
+    return Mixture(parts, seed)
+
+
+def _kind(folder: Path) -> str:
+    if is_synthesised_folder(folder):
+        return "synthesised"
+    return "real" if is_fill_folder(folder) else "photographs"
+
+
+def _mismatch(name: str, folders: Sequence[Path]) -> str:
+    if folders:
+        return f"{folders[0]}: the experiment has no share of {name} fills; leave the folder out"
+    remedy = {
+        "real": "a folder with TOOL/image/ and TOOL/mask/",
+        "synthesised": "what `python -m datasets.synthesised` writes",
+    }[name]
+    return f"the experiment draws {name} fills; name {remedy} with --data"
+
+
+def validation_crops(folders: Sequence[Path], size: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Cuts validation crops out of real fills, and as many out of pristine photographs.
+
+    Args:
+        folders: Of real fills and of photographs; at least one of the former.
+        size: Side of the crops, in pixels; smaller pictures are continued by reflection.
+
+    Returns:
+        Pictures, uint8 (size, size, 3), around the middle of each fill, and masks, uint8
+        (size, size); then corners of photographs, with empty masks.
+
+    Raises:
+        ValueError: If a folder has no picture.
+        OSError: If a file cannot be read.
+    """
+    fills = [
+        path
+        for folder in folders
+        if is_fill_folder(folder)
+        for scenes in list_fills(folder).values()
+        for scene in scenes
+        for path in scene
+    ]
+    crops = []
+    for image, mask in map(read_fill, fills):
+        rows, columns = np.nonzero(mask)
+        middle = int(rows.mean()) - size // 2, int(columns.mean()) - size // 2
+        corner = [
+            min(max(start, 0), max(side - size, 0))
+            for start, side in zip(middle, mask.shape, strict=True)
+        ]
+        window = Window(*corner, size)
+        both = crop(np.dstack([image, mask]), window, size)
+        crops.append((both[..., :3].copy(), both[..., 3].copy()))
+    photographs = [folder for folder in folders if not is_fill_folder(folder)]
+    if photographs:
+        paths = open_photographs(photographs, "test")
+        empty = np.zeros((size, size), np.uint8)
+        chosen = paths[:: max(len(paths) // len(crops), 1)][: len(crops)]
+        crops += [(crop(read_image(path), Window(0, 0, size), size), empty) for path in chosen]
+    return crops

@@ -109,39 +109,48 @@ def untouched_crops(built: Path, data: Path, share: float) -> list[Reader]:
     return [partial(read, record) for record in spread]
 
 
-def pack(readers: Sequence[Reader], out: Path) -> None:
+def pack(
+    readers: Sequence[Reader],
+    out: Path,
+    names: tuple[str, str] = ("images", "masks"),
+    description: str = DESCRIPTION,
+) -> None:
     """Writes pairs of one size as arrays.
 
     Args:
         readers: At least one; the mask of a pristine picture is 0.
         out: Folder that receives the files.
+        names: Stems of the two files.
+        description: Name of the file that describes them, written last.
 
     Raises:
         ValueError: If a pair cannot be read, or has another size than the first.
         OSError: If a file cannot be read or written.
     """
-    _, first = readers[0]()
-    height, width = first.shape
-    shape = (len(readers), height, width)
+    first = readers[0]()
     with ExitStack() as stack:
-        images, masks = (
+        arrays = [
             np.lib.format.open_memmap(
-                stack.enter_context(replacing(out / f"{name}.npy")), "w+", np.uint8, full_shape
+                stack.enter_context(replacing(out / f"{name}.npy")),
+                "w+",
+                np.uint8,
+                (len(readers), *array.shape),
             )
-            for name, full_shape in (("images", (*shape, 3)), ("masks", shape))
-        )
+            for name, array in zip(names, first, strict=True)
+        ]
         for index, read in enumerate(tqdm(readers, "packing", unit=" pairs", mininterval=1)):
-            image, mask = read()
-            if mask.shape != first.shape:
-                raise ValueError(
-                    f"picture {index} has {mask.shape[1]}x{mask.shape[0]} pixels, the first "
-                    f"{width}x{height}; build the pairs with one --size"
-                )
-            images[index], masks[index] = image, mask
-        images.flush()
-        masks.flush()
+            for array, part, like in zip(arrays, read(), first, strict=True):
+                if part.shape != like.shape:
+                    raise ValueError(
+                        f"picture {index} has {part.shape[1]}x{part.shape[0]} pixels, the first "
+                        f"{like.shape[1]}x{like.shape[0]}; build the pairs with one --size"
+                    )
+                array[index] = part
+        for array in arrays:
+            array.flush()
+    height, width = first[0].shape[:2]
     described = {"pairs": len(readers), "height": height, "width": width}
-    write_atomically(out / DESCRIPTION, json.dumps(described, indent=2).encode())
+    write_atomically(out / description, json.dumps(described, indent=2).encode())
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from datasets.forging import crop, random_turn, random_window
-from datasets.history import HistoryRecipe, apply_history, composite, random_history
+from datasets.history import HistoryRecipe, apply_history, composite, pass_on, random_history
 from datasets.mask_kinds import LARGEST_SHARE, draw_mask, random_kind
 from datasets.training_sets import Cache
 from forensics_keras.images import read_image
@@ -23,6 +23,11 @@ LEAST_PIXELS = 24
 _ATTEMPTS = 20
 _TONE_SIGMA = 8.0
 """Of the Gaussian, in pixels, below which a transplanted fill keeps its own detail."""
+
+
+def is_fill_folder(folder: Path) -> bool:
+    """Tells whether a folder has folders of real fills, one a tool."""
+    return any(folder.glob("*/image/*")) and any(folder.glob("*/mask/*"))
 
 
 def list_fills(folder: Path) -> dict[str, list[list[Path]]]:
@@ -113,13 +118,11 @@ class FillCrops:
             # A fill of the whole crop would leave no host.
             if mask.mean() > LARGEST_SHARE:
                 mask[:, self.size // 2 :] = 0
-            image = composite(host, _toned_like(image, host), mask, 0)
+            image = composite(host, toned_like(image, host), mask, 0)
         elif rng.random() < self.renewed:
             host = apply_history(image, random_history(self.recipe, rng))
             image = composite(host, image, mask, 0)
-        if rng.random() < self.recipe.afterwards:
-            image = apply_history(image, random_history(self.recipe, rng))
-        return image, mask[..., None]
+        return pass_on(image, self.recipe, rng), mask[..., None]
 
     def _crop(self, image, mask, rng):
         """The same window of both, turned; with some of the fill, and not too much, if it can."""
@@ -136,8 +139,16 @@ class FillCrops:
         return np.ascontiguousarray(window[..., :3]), np.ascontiguousarray(window[..., 3])
 
 
-def _toned_like(fill, host):
-    """The fill with the host's large-scale colours: its detail tells, not the change of content."""
+def toned_like(fill: np.ndarray, host: np.ndarray) -> np.ndarray:
+    """Gives a fill the host's large-scale colours: its detail tells, not the change of content.
+
+    Args:
+        fill: RGB picture, uint8, shape (H, W, 3).
+        host: The same shape.
+
+    Returns:
+        A new uint8 array (H, W, 3).
+    """
     difference = host.astype(np.float32) - fill
     toned = fill + cv2.GaussianBlur(difference, (0, 0), _TONE_SIGMA)
     return np.rint(np.clip(toned, 0, 255)).astype(np.uint8)

@@ -197,24 +197,6 @@ class Mixture:
         return self.sets[rng.choice(len(self.sets), p=self.shares)].sample(index)
 
 
-class Curriculum:
-    """Training sets one after another, easy ones first.
-
-    Args:
-        phases: The sets, of one size, each with the number of the first sample that is no longer
-            of it, increasing; the last set goes on without end, whatever its number.
-    """
-
-    def __init__(self, phases: Sequence[tuple[TrainingSet, int]]):
-        self.sets, ends = zip(*phases, strict=True)
-        self._ends = np.array(ends[:-1])
-        self.size = self.sets[0].size
-
-    def sample(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns sample `index`; see `TrainingSet`."""
-        return self.sets[np.searchsorted(self._ends, index, side="right")].sample(index)
-
-
 def _crop_and_flip(image, mask, size, rng) -> tuple[np.ndarray, np.ndarray]:
     """Cuts the same window out of both; small pictures are continued by reflection."""
     height, width = mask.shape

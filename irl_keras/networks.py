@@ -10,6 +10,7 @@ import keras
 from irl_keras.baselines import MVSSLoss, ldicn, mvss_net
 from irl_keras.irl_net import irl_net
 from irl_keras.losses import IRLLoss
+from irl_keras.trace_net import trace_net
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Network:
     """A kind of network.
 
     Attributes:
-        build: Builds the model from keyword arguments, of which `width` is one. It takes pictures
+        build: Builds the model from keyword arguments, of which `width` is one
+            (the trace branch has none). It takes pictures
             `(batch, height, width, 3)`, RGB in 0 to 255; the first channel of its output is the
             probability map, and others, if any, are for the loss.
         loss: Makes the loss of its published training, given keyword arguments that differ.
@@ -29,6 +31,7 @@ class Network:
 
 NETWORKS = {
     "irl_net": Network(irl_net, IRLLoss),
+    "trace_net": Network(trace_net, IRLLoss),
     # The focal loss of Keras has LDICN's gamma of 2 and no weights for the classes by default.
     "ldicn": Network(ldicn, keras.losses.BinaryFocalCrossentropy),
     # Trained with `training_outputs=True`, whose second channel the loss needs.

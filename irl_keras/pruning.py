@@ -1,6 +1,7 @@
 """A narrower IRL-Net that starts from the channels of a trained wider one."""
 
 import re
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -11,7 +12,9 @@ _FIXED = "fixed"
 """Channels that every width has: the picture's, the first convolutions', the map's."""
 
 
-def narrow(model: keras.Model, width: float, attention: bool = True) -> keras.Model:
+def narrow(
+    model: keras.Model, width: float, attention: bool = True, traces: Sequence[str] = ()
+) -> keras.Model:
     """Builds an IRL-Net of smaller width from the strongest channels of a trained one.
 
     A network pruned so needs fewer steps of fine-tuning than a new one of its size. A channel's
@@ -23,6 +26,8 @@ def narrow(model: keras.Model, width: float, attention: bool = True) -> keras.Mo
         model: Network of `irl_keras.irl_net`, with early fusion and SE blocks.
         width: Width of the new network, at most that of `model`.
         attention: Whether the new network keeps the attention block.
+        traces: As in `irl_net`. The trace branch of the new network, and what uses it, are as new;
+            `model` has none.
 
     Returns:
         A new `keras.Model`, not compiled; with the width and attention of `model`, its equal.
@@ -37,9 +42,9 @@ def narrow(model: keras.Model, width: float, attention: bool = True) -> keras.Mo
     )
     ```
     """
-    narrower = irl_net(width=width, attention=attention)
+    narrower = irl_net(width=width, attention=attention, traces=traces)
     wide = {v.path: keras.ops.convert_to_numpy(v) for v in model.weights}
-    targets = {v.path: v for v in narrower.weights}
+    targets = {v.path: v for v in narrower.weights if not v.path.startswith("trace_")}
     missing = sorted(set(targets) - set(wide))
     if missing:
         raise ValueError(f"{model.name} has no {missing[0]}; narrow an early-fusion SE network")
@@ -49,7 +54,10 @@ def narrow(model: keras.Model, width: float, attention: bool = True) -> keras.Mo
         into = _positions(sources, kept, wide, kernels)
         out = _shuffled(kept[made], wide[path].shape[-1]) if shuffled else kept[made]
         kernel = wide[path] if into is None else np.take(wide[path], into, axis=-2)
-        targets[path].assign(kernel if out is None else np.take(kernel, out, axis=-1))
+        kernel = kernel if out is None else np.take(kernel, out, axis=-1)
+        # Traces come after the channels of the Encoder.
+        new = keras.ops.convert_to_numpy(targets[path])[..., kernel.shape[-2] :, :]
+        targets[path].assign(np.concatenate([kernel, new], axis=-2))
         bias = path.removesuffix("kernel") + "bias"
         if bias in targets:
             targets[bias].assign(wide[bias] if out is None else wide[bias][out])

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from datasets.forging import ForgingRecipe
 from datasets.gan.training import InpainterTraining
+from datasets.history import HistoryRecipe
 from datasets.protection_batches import ProtectionRecipe
 from malp_keras.losses import LossWeights
 
@@ -52,11 +53,14 @@ class IRLExperiment(Experiment):
     """Everything that defines the training of a localizer, but for the data folder and the seed.
 
     Attributes:
-        recipe: How training crops are forged.
+        recipe: How training crops are forged; with histories, validation crops are those of
+            `datasets.open.validation_crops` where `--val-data` names real fills.
+        preset: Shipped preset whose network is trained further; `None` for another start.
+        traces_from: Stage before, of the same config file, whose trace branch is taken over.
         network: Key of `irl_keras.networks.NETWORKS`.
         model: Arguments of the network's builder.
-        narrow_init: Whether the network to fine-tune is narrowed to `model`, an IRL-Net's width
-            and attention (`irl_keras.pruning`).
+        narrow_init: Whether the network to fine-tune is narrowed to `model`, an IRL-Net's width,
+            attention and traces (`irl_keras.pruning`).
         loss: Arguments of the network's loss.
         learning_rate: Adam's learning rate, the peak one if it decays.
         final_learning_rate: Learning rate after a cosine decay over the whole training, preceded
@@ -69,7 +73,9 @@ class IRLExperiment(Experiment):
 
     command: ClassVar = "irl"
 
-    recipe: ForgingRecipe
+    recipe: ForgingRecipe | HistoryRecipe
+    preset: str | None = None
+    traces_from: str | None = None
     network: str = "irl_net"
     model: dict = field(default_factory=dict)
     narrow_init: bool = False

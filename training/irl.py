@@ -14,7 +14,9 @@ from tqdm import tqdm
 
 from datasets.batches import SampleBatches
 from datasets.forging import forge
-from datasets.open import open_data
+from datasets.history import HistoryRecipe
+from datasets.open import open_data, open_histories, open_photographs, validation_crops
+from datasets.real_fills import is_fill_folder
 from datasets.training_sets import TrainingSet
 from forensics_keras import schedules
 from forensics_keras.images import read_image
@@ -50,12 +52,28 @@ class IRLRun(TrainingRun):
     def inputs(self) -> tuple[TrainingSet, tuple[np.ndarray, np.ndarray]]:
         """The training set, and the validation forgeries with their masks."""
         recipe = self.experiment.recipe
-        training_set, photographs = open_data(self.data, self.val_data, recipe, self.seed)
-        return training_set, forge_validation_set(photographs, self.experiment)
+        if not isinstance(recipe, HistoryRecipe):
+            training_set, photographs = open_data(self.data, self.val_data, recipe, self.seed)
+            return training_set, forge_validation_set(photographs, self.experiment)
+        training_set = open_histories(self.data, recipe, self.seed)
+        if not any(map(is_fill_folder, self.val_data)):
+            photographs = open_photographs(self.val_data, "test")
+            return training_set, forge_validation_set(photographs, self.experiment)
+        crops = validation_crops(self.val_data, self.experiment.validation_size)
+        images, masks = map(np.stack, zip(*crops, strict=True))
+        return training_set, (images, masks[..., None])
+
+    @property
+    def source(self) -> str | None:
+        """Preset or `.keras` file that a new model takes its weights from, or `None`."""
+        return super().source or self.experiment.preset
 
     def new_model(self) -> keras.Model:
         """Builds and compiles the network, or the narrowed or whole one of `source`."""
         model = start_model(self.source, self.experiment)
+        if self.experiment.traces_from:
+            stage = self.out.parent / self.experiment.traces_from / "last.keras"
+            take_traces(model, load_model_file(stage))
         compile_model(model, self.experiment)
         return model
 
@@ -118,6 +136,13 @@ def start_model(init: str | None, experiment: IRLExperiment) -> keras.Model:
         return NETWORKS[experiment.network].build(**experiment.model)
     model = load_model_file(init) if init.endswith(".keras") else from_preset(init)
     return narrow(model, **experiment.model) if experiment.narrow_init else model
+
+
+def take_traces(model: keras.Model, source: keras.Model) -> None:
+    """Copies the weights of the trace branch of one network into another."""
+    for layer in model.layers:
+        if layer.name.startswith("trace_conv"):
+            layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
 def compile_model(model: keras.Model, experiment: IRLExperiment) -> None:

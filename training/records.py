@@ -27,10 +27,10 @@ def check_same_experiment(path: Path, record: dict) -> None:
         return
     found = read_record(path)
     found.pop("commit", None)
-    if found != record:
-        changed = ", ".join(_differing(found, record))
+    # A field that is not written there is one that came later, and was `None` then.
+    if changed := _differing(found, record):
         raise ValueError(
-            f"{path}: another experiment is in this folder ({changed}: not the same); "
+            f"{path}: another experiment is in this folder ({', '.join(changed)}: not the same); "
             "repeat its command to resume it, or choose another --out"
         )
 

@@ -1,0 +1,82 @@
+"""IRL-Net with trace inputs, for fills of tools that nobody trained on: three stages.
+
+    pip install --no-deps -r requirements-forge.txt
+    python -m datasets.synthesised --data PHOTOGRAPHS/train --count 1900 --out synthesised
+    python train.py irl --config configs/irl_traces.py --out runs/irl_traces \
+        --data PHOTOGRAPHS/train synthesised FILLS/train --val-data FILLS/val PHOTOGRAPHS/val
+
+`FILLS` holds fills that published tools made, `TOOL/image/` and `TOOL/mask/` in it; the tools of
+the validation are others than those of the training. docs/training_log.md says what came of it.
+"""
+
+from dataclasses import replace
+
+from datasets.history import HistoryRecipe
+from training.experiments import IRLExperiment
+
+# The statistics by themselves, which learn in a tenth of the network's time.
+traces = IRLExperiment(
+    recipe=HistoryRecipe(
+        size=128,
+        inpainters={"telea": 1.0, "ns": 1.0, "upsampling": 1.0},
+        untouched=0.25,
+        # The same content with another history teaches the traces by themselves.
+        history_only=0.15,
+        filled=0.12,
+        synthesised=0.20,
+        real=0.28,
+        afterwards=0.12,
+    ),
+    network="trace_net",
+    # One pixel: an untouched crop then has a useful Dice gradient.
+    loss={"smooth": 1.0},
+    learning_rate=2e-3,
+    final_learning_rate=5e-4,
+    clipnorm=1.0,
+    batch_size=16,
+    epochs=5,
+    steps_per_epoch=240,
+)
+
+# The content has to explain the statistics away, which vary within photographs, too.
+network = replace(
+    traces,
+    preset="irl_small",
+    traces_from="traces",
+    narrow_init=True,
+    network="irl_net",
+    model={"width": 0.25, "attention": False, "traces": ("phase", "colour")},
+    recipe=replace(
+        traces.recipe,
+        inpainters={"telea": 1.0, "ns": 1.0, "upsampling": 2.0, "gc": 0.7, "ca": 0.7, "ec": 0.7},
+        filled=0.15,
+    ),
+    learning_rate=8e-4,
+    final_learning_rate=1e-4,
+    epochs=16,
+    steps_per_epoch=150,
+)
+
+# Against false alarms: more pristine crops, more compression afterwards.
+untouched = replace(
+    network,
+    starts_from="network",
+    preset=None,
+    traces_from=None,
+    narrow_init=False,
+    recipe=replace(
+        network.recipe,
+        untouched=0.45,
+        history_only=0.08,
+        filled=0.13,
+        synthesised=0.14,
+        real=0.20,
+        afterwards=0.25,
+    ),
+    learning_rate=3e-4,
+    final_learning_rate=1e-5,
+    epochs=8,
+    steps_per_epoch=150,
+)
+
+stages = {"traces": traces, "network": network, "untouched": untouched}
