@@ -15,7 +15,7 @@ from datasets.history import HistoryRecipe
 from training.experiments import IRLExperiment
 
 # The statistics by themselves, which learn in a tenth of the network's time.
-traces = IRLExperiment(
+irl_traces_branch = IRLExperiment(
     recipe=HistoryRecipe(
         size=128,
         inpainters={"telea": 1.0, "ns": 1.0, "upsampling": 1.0},
@@ -39,15 +39,15 @@ traces = IRLExperiment(
 )
 
 # The content has to explain the statistics away, which vary within photographs, too.
-network = replace(
-    traces,
+irl_traces_network = replace(
+    irl_traces_branch,
     preset="irl_small",
-    traces_from="traces",
+    traces_from="irl_traces_branch",
     narrow_init=True,
     network="irl_net",
     model={"width": 0.25, "attention": False, "traces": ("phase", "colour")},
     recipe=replace(
-        traces.recipe,
+        irl_traces_branch.recipe,
         inpainters={"telea": 1.0, "ns": 1.0, "upsampling": 2.0, "gc": 0.7, "ca": 0.7, "ec": 0.7},
         filled=0.15,
     ),
@@ -58,14 +58,14 @@ network = replace(
 )
 
 # Against false alarms: more pristine crops, more compression afterwards.
-untouched = replace(
-    network,
-    starts_from="network",
+irl_traces = replace(
+    irl_traces_network,
+    starts_from="irl_traces_network",
     preset=None,
     traces_from=None,
     narrow_init=False,
     recipe=replace(
-        network.recipe,
+        irl_traces_network.recipe,
         untouched=0.45,
         history_only=0.08,
         filled=0.13,
@@ -79,4 +79,8 @@ untouched = replace(
     steps_per_epoch=150,
 )
 
-stages = {"traces": traces, "network": network, "untouched": untouched}
+stages = {
+    "irl_traces_branch": irl_traces_branch,
+    "irl_traces_network": irl_traces_network,
+    "irl_traces": irl_traces,
+}

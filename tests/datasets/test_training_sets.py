@@ -9,7 +9,7 @@ from datasets.forging import ForgingRecipe
 from datasets.pairs import find_pairs
 from datasets.photographs.sources import bundled_photographs
 from datasets.tf_data import training_dataset
-from datasets.training_sets import CroppedPairs, Curriculum, ForgedPhotographs, Mixture
+from datasets.training_sets import CroppedPairs, ForgedPhotographs, Mixture
 from forensics_keras.images import write_png
 
 RECIPE = ForgingRecipe(size=32, mask_size=64, untouched=0.2, degradations={"noise": (1.0, 1, 5)})
@@ -83,13 +83,3 @@ def test_a_mixture_draws_by_weight(forged):
         chosen = telea if drawn[index] else untouched
         for a, b in zip(mixture.sample(index), chosen.sample(index), strict=True):
             np.testing.assert_array_equal(a, b)
-
-
-def test_a_curriculum_changes_sets_at_the_named_samples(forged):
-    other = ForgedPhotographs(forged.photographs, RECIPE, seed=6)
-    last = ForgedPhotographs(forged.photographs, RECIPE, seed=7)
-    curriculum = Curriculum([(forged, 3), (other, 5), (last, 6)])
-    for index, expected in {0: forged, 2: forged, 3: other, 4: other, 5: last, 90: last}.items():
-        for a, b in zip(curriculum.sample(index), expected.sample(index), strict=True):
-            np.testing.assert_array_equal(a, b)
-    assert curriculum.size == 32

@@ -72,3 +72,14 @@ def test_refuses_what_it_cannot_narrow(wide):
         narrow(wide, 0.5)
     with pytest.raises(ValueError, match="early-fusion"):
         narrow(irl_net(width=0.125, fusion="late"), 0.125)
+
+
+def test_traces_join_and_the_rest_stays_the_same_network(wide, picture):
+    joined = narrow(wide, 0.25, traces=("phase",))
+    kernel = joined.get_layer("decoder_conv1").kernel
+    encoder = wide.get_layer("decoder_conv1").kernel.shape[2]
+    value = keras.ops.convert_to_numpy(kernel).copy()
+    assert np.abs(value[:, :, encoder:]).max() > 0, "what uses the traces would never learn"
+    value[:, :, encoder:] = 0
+    kernel.assign(value)
+    np.testing.assert_allclose(joined(picture), wide(picture), atol=1e-6)

@@ -45,14 +45,20 @@ BEFORE = {
     "irl_small_pairs": "irl_small_learned",
     "malp_local_harmless": "malp_local",
     "malp_stgan_faces_longer": "malp_stgan_faces",
+    "irl_traces": "irl_traces_network",
 }
 """What the docstrings of the files said to start from."""
+LATER = ("preset", "traces_from")
+"""Fields that came after the fixture; without a value they change nothing."""
 
 
 def resolved(experiment):
     """An experiment as the fixture holds it, without `starts_from`."""
     definition = dataclasses.asdict(experiment)
     del definition["starts_from"]
+    for name in LATER:
+        if definition.get(name) is None:
+            definition.pop(name, None)
     if isinstance(experiment, InpainterExperiment):
         architecture = experiment.architecture
         builder = WEIGHTS.builders[architecture["name"]]

@@ -1,0 +1,64 @@
+"""What a training with histories is made of, by what the folders hold."""
+
+import cv2
+import numpy as np
+import pytest
+
+from datasets.history import HistoryRecipe
+from datasets.open import open_histories, validation_crops
+from datasets.packed import pack
+from datasets.photographs.sources import bundled_photographs
+from datasets.real_fills import FillCrops
+from datasets.synthesised import DESCRIPTION, NAMES, SynthesisedCrops
+from forensics_keras.images import write_png
+
+SIZE = 64
+
+
+@pytest.fixture
+def fills(tmp_path, photograph):
+    folder = tmp_path / "fills"
+    for kind in ("image", "mask"):
+        (folder / "tool" / kind).mkdir(parents=True)
+    mask = np.zeros(photograph.shape[:2], np.uint8)
+    mask[100:120, 150:180] = 255
+    write_png(folder / "tool/image/0.png", photograph)
+    cv2.imwrite(str(folder / "tool/mask/0.png"), mask)
+    return folder
+
+
+@pytest.fixture
+def packed(tmp_path, photograph):
+    crop = np.ascontiguousarray(photograph[:96, :96])
+    pack([lambda: (crop, 255 - crop)], tmp_path / "packed", NAMES, DESCRIPTION)
+    return tmp_path / "packed"
+
+
+def test_folders_are_told_by_what_they_hold(fills, packed):
+    recipe = HistoryRecipe(size=SIZE, real=0.5, synthesised=0.5)
+    mixture = open_histories((packed, fills), recipe, seed=0)
+    assert [type(part) for part in mixture.sets[1:]] == [FillCrops, SynthesisedCrops]
+    np.testing.assert_allclose(mixture.shares, [0.5, 0.25, 0.25])
+    assert mixture.sets[0].photographs == bundled_photographs("train")
+
+
+def test_what_the_experiment_draws_must_be_there_and_nothing_else(fills, packed):
+    with pytest.raises(ValueError, match="draws synthesised fills"):
+        open_histories((fills,), HistoryRecipe(real=0.5, synthesised=0.5), seed=0)
+    with pytest.raises(ValueError, match="no share of real fills"):
+        open_histories((fills,), HistoryRecipe(), seed=0)
+
+
+def test_validation_crops_show_the_fill_and_as_many_pristine_ones(fills, photograph, tmp_path):
+    (tmp_path / "photographs").mkdir()
+    for name in "ab":
+        write_png(tmp_path / f"photographs/{name}.png", photograph)
+    (image, mask), (pristine, empty) = validation_crops([fills, tmp_path / "photographs"], SIZE)
+    assert image.shape == pristine.shape == (SIZE, SIZE, 3)
+    assert mask.sum() == 20 * 30
+    top, left = (np.argwhere(mask).min(axis=0)).tolist()
+    np.testing.assert_array_equal(
+        image[top : top + 20, left : left + 30], photograph[100:120, 150:180]
+    )
+    assert not empty.any()
+    np.testing.assert_array_equal(pristine, photograph[:SIZE, :SIZE])
