@@ -3,6 +3,7 @@
     python evaluate.py irl                                   # shipped weights, bundled photographs
     python evaluate.py irl --data PHOTOGRAPHS --limit 20     # forge a folder of photographs
     python evaluate.py irl --data PAIRS --weights FILE.keras # forged elsewhere, with masks
+    python evaluate.py irl --data TOOLS --pristine PHOTOGRAPHS   # TOOLS has a pair folder a tool
     python evaluate.py irl --table 1 --corpora CORPORA       # a table of the paper; trains its rows
 
 Every picture is localized under each condition, inpainter x degradation; measures are defined in
@@ -26,7 +27,16 @@ from datasets.pairs import is_pair_folder
 from evaluation import summaries
 from evaluation.measure import Measurements, measure_all
 from evaluation.methods import Loaded, load_file, load_irl_preset
-from evaluation.pictures import BUNDLED, Source, forged_photographs, given_pairs, say_failures
+from evaluation.pictures import (
+    BUNDLED,
+    Source,
+    forged_photographs,
+    given_pairs,
+    is_tool_folder,
+    pristine_photographs,
+    published_pairs,
+    say_failures,
+)
 from evaluation.report import Report, write_run
 from evaluation.run import IRLEvaluation, add_command, add_options, read_options
 from evaluation.summaries import FALSE_ALARM_TITLES, UNTOUCHED_TITLES
@@ -37,6 +47,8 @@ from forensics_keras.command_line import at_least, threshold
 from forensics_keras.tables import summary_rows
 
 CONDITION = ("method", "inpainter", "degradation")
+BY_METHOD = ("method", "degradation")
+BY_SOURCE = ("method", "data", "degradation")
 DEGRADATIONS = ("clean", "jpeg:90", "jpeg:75", "resize:0.75")
 USUAL = ("telea", "ns")
 """Inpainters of a single evaluation."""
@@ -59,7 +71,8 @@ def evaluate(run: IRLEvaluation) -> int:
     loaded = load(run)
     data, sources = find_pictures(run)
     contestant = Contestant(loaded.method, run.degradations or DEGRADATIONS)
-    trials = forged_trials([contestant], run.seed, run.threshold)
+    by_tool = data["kind"] == "tools"
+    trials = forged_trials([contestant], run.seed, run.threshold, by_tool=by_tool)
     measured = measure_all(sources, trials, run.seed, workers=os.cpu_count())
     code = say_failures(measured.failed, sources)
     write_run(report(run, loaded, data, measured), run.out)
@@ -78,6 +91,13 @@ def find_pictures(run: IRLEvaluation) -> tuple[dict, list[Source]]:
     if run.data and is_pair_folder(run.data):
         sources = given_pairs(run.data, run.limit)
         return {"kind": "pairs", "folder": run.data, "pictures": len(sources)}, sources
+    if run.data and is_tool_folder(run.data):
+        sources = published_pairs(run.data, run.limit)
+        for folder in run.pristine:
+            sources += pristine_photographs(folder, run.limit)
+        return {"kind": "tools", "folder": run.data, "pictures": len(sources)}, sources
+    if run.pristine:
+        raise ValueError("--pristine needs --data with a pair folder for each tool in it")
     forging = Forging(run.inpainters or USUAL, run.size or tables.SIZE, run.seed)
     sources = forged_photographs(run.data, forging, run.limit)
     data = {"kind": "photographs", "folder": run.data or BUNDLED, "pictures": len(sources)}
@@ -89,7 +109,12 @@ def report(run: IRLEvaluation, loaded: Loaded, data: dict, measured: Measurement
     records, seed = measured.records, run.seed
     groups = {"forged": summaries.manipulated(records), "untouched": summaries.authentic(records)}
     found = {kind: summaries.means(group, CONDITION, seed) for kind, group in groups.items()}
-    found["detection"] = summaries.false_alarms(records, CONDITION, seed)
+    by_tool = data["kind"] == "tools"
+    condition = BY_METHOD if by_tool else CONDITION
+    found["detection"] = summaries.false_alarms(records, condition, seed)
+    if by_tool:
+        found["untouched"] = summaries.means(groups["untouched"], BY_SOURCE, seed)
+        found["tools"] = summaries.means_over_tools(groups["forged"], BY_METHOD, seed)
     results = {
         "data": data,
         "weights": loaded.weights,
@@ -101,6 +126,7 @@ def report(run: IRLEvaluation, loaded: Loaded, data: dict, measured: Measurement
         "failed": measured.failed,
     }
     sections = {
+        "Mean over the tools": summary_rows(found.get("tools", []), FORGED_TITLES),
         "Forged pictures": summary_rows(found["forged"], FORGED_TITLES),
         "Untouched pictures": summary_rows(found["untouched"], UNTOUCHED_TITLES, digits=4),
         "Detection": summary_rows(found["detection"], FALSE_ALARM_TITLES),
@@ -117,6 +143,9 @@ def add_parser(commands) -> None:
     names, known = [*INPAINTERS, *FAMILIES], ", ".join(INPAINTERS)
     text = f"Any of {known} (default: {' '.join(USUAL)}, or those of the table)"
     parser.add_argument("--inpainters", nargs="+", choices=names, metavar="NAME", help=text)
+    text = "Pristine photographs, measured whole beside --data with a pair folder for each tool"
+    add = parser.add_argument
+    add("--pristine", type=Path, nargs="+", default=[], metavar="FOLDER", help=text)
     text = "Probability from which a pixel is flagged (default: %(default)s)"
     parser.add_argument("--threshold", type=threshold, default=0.5, help=text)
     add = core.add_options(parser, list(tables.TABLES)).add_argument

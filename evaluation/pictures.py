@@ -142,6 +142,11 @@ def given_pairs(folder: Path, limit: int | None = None) -> list[Source]:
     return [Source(pair.name, partial(read, pair)) for pair in find_pairs(folder)[:limit]]
 
 
+def is_tool_folder(folder: Path) -> bool:
+    """Tells whether a folder has pair folders in it, one for each tool that forged them."""
+    return any(is_pair_folder(path) for path in folder.iterdir())
+
+
 def published_pairs(folder: Path, limit: int | None = None) -> list[Source]:
     """Lists forgeries by others: of every pair folder in a folder, called like its inpainter.
 
@@ -163,6 +168,15 @@ def published_pairs(folder: Path, limit: int | None = None) -> list[Source]:
         for one in folders
         for pair in find_pairs(one)[:limit]
     ]
+
+
+def pristine_photographs(folder: Path, limit: int | None = None) -> list[Source]:
+    """Lists photographs to measure false alarms on, whole; their data set is the folder's name."""
+
+    def make(photograph: np.ndarray, name: str) -> Versions:
+        return Versions({UNTOUCHED: photograph}, np.zeros(photograph.shape[:2], np.uint8))
+
+    return photographs(folder, make, limit, folder.name)
 
 
 def work_through(

@@ -56,11 +56,13 @@ class IRLEvaluation(EvaluationRun):
         inpainters: Photographs are forged with these; `None` for the usual or the table's.
         threshold: A pixel is flagged from this probability on, 0 to 1.
         published: Folder of pair folders forged by others, for tables.
+        pristine: Folders of photographs, measured whole beside `data`, each a source of its own.
     """
 
     inpainters: tuple[str, ...] | None = None
     threshold: float = 0.5
     published: Path | None = None
+    pristine: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,6 +61,20 @@ def means(records: Sequence[dict], by: Sequence[str], seed: int) -> list[dict]:
     return metrics.summarize_groups(one_a_picture(records, by), by, seed)
 
 
+def means_over_tools(records: Sequence[dict], by: Sequence[str], seed: int) -> list[dict]:
+    """Averages the means of the tools, so that each counts the same; intervals are over tools.
+
+    Args:
+        records: Records of manipulated pictures, with the fields of `by` and `inpainter`.
+        by: Fields whose values make a group, without `inpainter`.
+        seed: Seed of the bootstrap.
+    """
+    tools = one_a_picture(
+        [{**record, "picture": record["inpainter"]} for record in one_a_picture(records, by)], by
+    )
+    return metrics.summarize_groups(tools, by, seed)
+
+
 def one_a_picture(records: Sequence[dict], by: Sequence[str]) -> list[dict]:
     """Averages the scores of each picture within its group; NaN ones are left out."""
     groups: dict[tuple, list[dict]] = {}

@@ -46,11 +46,13 @@ def forged_trials(
     seed: int,
     threshold: float,
     no_training: Mapping[str, object] | None = None,
+    by_tool: bool = False,
 ) -> Trials:
     """Shows forgeries, and the same pictures untouched, to trivial baselines and to methods.
 
     The baselines know nothing of the picture, and the mask is the same under every condition, so
-    that one forgery of a picture stands for all. Their records have the fields of `no_training`.
+    that one forgery of a picture stands for all, unless each tool has pictures of its own
+    (`by_tool`). Their records have the fields of `no_training`.
     """
     trivial = baselines(seed, threshold)
 
@@ -65,7 +67,7 @@ def forged_trials(
             image, original = versions.images[name], versions.images.get(UNTOUCHED)
             return Trial(method, image, mask, truth, spec, labels, original, in_grid)
 
-        once = {UNTOUCHED if name == UNTOUCHED else ANY: name for name in versions.images}
+        once = {name if by_tool or name == UNTOUCHED else ANY: name for name in versions.images}
         for method in trivial:
             for label, name in once.items():
                 yield trial(method, name, label, ANY, no_training or {})
@@ -75,10 +77,11 @@ def forged_trials(
             wanted = versions.images
             if one.inpainters is not None and not source.published:
                 wanted = [name for name in (*one.inpainters, UNTOUCHED) if name in wanted]
-            degradations = (CLEAN,) if source.published else one.degradations
+            alone = source.published and not by_tool
+            degradations = (CLEAN,) if alone else one.degradations
             for name in wanted:
                 for spec in degradations:
-                    is_shown = name == shown and spec == degradations[0] and not source.published
+                    is_shown = name == shown and spec == degradations[0] and not alone
                     yield trial(one.method, name, name, spec, one.fields, is_shown)
 
     return trials

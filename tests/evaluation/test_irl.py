@@ -193,3 +193,35 @@ def test_bad_options_are_refused(arguments, message, capsys):
     with pytest.raises(SystemExit) as stop:
         evaluate.main(["irl", *arguments])
     assert stop.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_each_tool_counts_the_same_and_each_source_of_pristine_pictures_is_a_row(
+    tmp_path, brightness
+):
+    """Two tools, one with three pictures that are found and one with a single one that is not."""
+    found, missed = np.zeros((2, 48, 40), np.uint8)
+    found[8:24, 8:32] = missed[30:40, 8:32] = 255
+    white = np.repeat(found[..., None], 3, axis=2)
+    for tool, masks in {"often": [found] * 3, "once": [missed]}.items():
+        for number, mask in enumerate(masks):
+            write_png(tmp_path / f"tools/{tool}/image/{number}.png", white)
+            write_png(tmp_path / f"tools/{tool}/mask/{number}.png", mask)
+    for source, grey in {"dark": 0, "bright": 255}.items():
+        write_png(tmp_path / source / "a.png", np.full((40, 56, 3), grey, np.uint8))
+    sources = ["--pristine", str(tmp_path / "dark"), str(tmp_path / "bright")]
+    arguments = ["--data", str(tmp_path / "tools"), "--degradations", "clean"]
+    results = _run(tmp_path / "out", *arguments, *sources)
+    [tools] = [row for row in results["tools"] if row["method"] == "brightness"]
+    assert tools["pictures"] == 2
+    assert _means(tools)["F1"] == pytest.approx(0.5)
+    assert {row["inpainter"] for row in results["forged"] if row["method"] == "all ones"} == {
+        "often",
+        "once",
+    }
+    flagged = {
+        row["data"]: _means(row)["pixels_flagged"]
+        for row in results["untouched"]
+        if row["method"] == "brightness"
+    }
+    assert flagged == {"dark": 0, "bright": 1}
+    assert evaluate.main(["irl", *sources, "--out", str(tmp_path / "without")]) == 2
