@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from forensics_keras.command_line import run_program
 from training import commands

@@ -246,9 +246,8 @@ def table_rows(summaries: Sequence[dict]) -> list[dict[str, object]]:
     return rows
 
 
-def add_parser(commands) -> None:
-    """Adds the command `inpainters`."""
-    text = "How good inpainters are"
+def add_parser(commands, text: str) -> None:
+    """Adds the command `inpainters`, with the text that the list of commands shows."""
     parser = add_command(commands, "inpainters", text, __doc__, _run)
     add, default = parser.add_argument, "(default: %(default)s)"
     text = "Pristine photographs (default: bundled ones)"

@@ -134,9 +134,8 @@ def report(run: IRLEvaluation, loaded: Loaded, data: dict, measured: Measurement
     return Report(loaded.method.name, sections, EXPLANATION, results, measured.grid)
 
 
-def add_parser(commands) -> None:
-    """Adds the command `irl`."""
-    text = "IRL-Net and its baselines: inpainted regions"
+def add_parser(commands, text: str) -> None:
+    """Adds the command `irl`, with the text that the list of commands shows."""
     parser = add_command(commands, "irl", text, __doc__, _run)
     size = f"Side of the forged crops, in pixels (default: {tables.SIZE})"
     add_options(parser, "irl_small", "runs/evaluate", size, DEGRADATIONS)

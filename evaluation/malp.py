@@ -180,9 +180,8 @@ def export(method: Localizer, sources: Sequence[Source], out: Path) -> int:
     return say_failures(failed, sources)
 
 
-def add_parser(commands) -> None:
-    """Adds the command `malp`."""
-    text = "MaLP: pictures that were protected beforehand"
+def add_parser(commands, text: str) -> None:
+    """Adds the command `malp`, with the text that the list of commands shows."""
     parser = add_command(commands, "malp", text, __doc__, _run)
     size = "Side of the squares that photographs are cut and shrunk to (default: the model's)"
     model = add_options(parser, DEFAULT_PRESET, "runs/evaluate_malp", size, DEGRADATIONS)

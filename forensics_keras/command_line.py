@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import enum
+import os
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from forensics_keras import __version__
+from forensics_keras.native_output import quiet_libraries
 from forensics_keras.terminal import printable, unfailing_output
 
 
@@ -96,6 +99,16 @@ def one_line(error: Exception) -> str:
     return printable(" ".join(str(error).split()))
 
 
+def program_name(package: str) -> str:
+    """Returns how the program of a package was called, for its usage.
+
+    Args:
+        package: Name of the package, which may also be run by `python -m`.
+    """
+    started = os.path.basename(sys.argv[0])
+    return f"python -m {package}" if started == "__main__.py" else package.replace("_", "-")
+
+
 def run_program(
     prog: str | None,
     description: str | None,
@@ -117,9 +130,18 @@ def run_program(
     parser = argparse.ArgumentParser(
         prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add_command in add_commands:
         add_command(commands)
+    for command in commands.choices.values():
+        command.set_defaults(command_parser=command)
+        if command.prefix_chars == "-":
+            command.add_argument(
+                "--verbose",
+                action="store_true",
+                help="Also show what TensorFlow and the decoders of pictures log",
+            )
     return run_command(parser, lambda options: options.run(options), arguments)
 
 
@@ -141,14 +163,24 @@ def run_command(
         `ExitCode.REFUSED`.
     """
     with unfailing_output():
-        options = parser.parse_args(arguments)
+        options, unknown = parser.parse_known_args(arguments)
+        if unknown:
+            _refuse_unknown(getattr(options, "command_parser", parser), unknown)
+    with quiet_libraries(getattr(options, "verbose", None)), unfailing_output():
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", module="PIL")  # errors say what matters
-                return run(options) or ExitCode.DONE
+            return run(options) or ExitCode.DONE
         except (OSError, ValueError) as error:
             print(f"error: {one_line(error)}", file=sys.stderr)
             return ExitCode.REFUSED
         except KeyboardInterrupt:
             print("interrupted; the same command goes on where it stopped", file=sys.stderr)
             return ExitCode.INTERRUPTED
+
+
+def _refuse_unknown(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
+    """Ends the program with the usage of the command that does not know these arguments."""
+    hints = []
+    for option in (text.partition("=")[0] for text in unknown if text.startswith("-")):
+        hints += difflib.get_close_matches(option, parser._option_string_actions, n=1)
+    meant = f"; did you mean {', '.join(hints)}?" if hints else ""
+    parser.error(printable(f"unrecognized arguments: {' '.join(unknown)}{meant}"))

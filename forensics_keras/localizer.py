@@ -11,11 +11,14 @@ import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from forensics_keras import metrics, tiling
+
+if TYPE_CHECKING:
+    import keras
 
 MIN_SIDE = 16
 """Least height and width, in pixels, of a picture that a network is asked about."""

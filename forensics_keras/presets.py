@@ -16,14 +16,16 @@ import os
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from forensics_keras.files import write_atomically
 from forensics_keras.model_card import CARD_FIELDS
 from forensics_keras.records import write_json
+
+if TYPE_CHECKING:  # reading a card must not take the seconds that importing Keras takes
+    import keras
 
 CARD_FILE, WEIGHTS_FILE = "card.json", "weights.npz"
 
@@ -37,17 +39,22 @@ class PresetStore:
 
     Args:
         root: Folder with one folder a preset.
-        builders: By each architecture that a card may name, the function that builds it from the
-            card's arguments.
+        builders: Gives, by each architecture that a card may name, the function that builds it
+            from the card's arguments. Called when a network is built, since importing it takes
+            seconds.
 
     Example:
-        >>> store = PresetStore("weights", {"irl_net": irl_net})  # doctest: +SKIP
+        >>> store = PresetStore("weights", lambda: {"irl_net": irl_net})  # doctest: +SKIP
         >>> model = store.load("irl_small")  # doctest: +SKIP
     """
 
-    def __init__(self, root: str | os.PathLike, builders: Mapping[str, Callable[..., keras.Model]]):
+    def __init__(
+        self,
+        root: str | os.PathLike,
+        builders: Callable[[], Mapping[str, Callable[..., keras.Model]]],
+    ):
         self.root = Path(root)
-        self.builders = dict(builders)
+        self.builders = builders
 
     def names(self) -> list[str]:
         """Lists the names of the presets that the library ships, sorted."""
@@ -131,11 +138,12 @@ class PresetStore:
         Raises:
             ValueError: If there is no such architecture, or its arguments are wrong.
         """
+        builders = self.builders()
         try:
-            builder = self.builders[architecture["name"]]
+            builder = builders[architecture["name"]]
             return builder(**architecture["arguments"])
         except (KeyError, TypeError, ValueError) as error:
-            known = ", ".join(self.builders)
+            known = ", ".join(builders)
             raise ValueError(
                 f"{path}: cannot build the architecture {architecture} "
                 f"(known: {known}): {type(error).__name__}: {error}"
@@ -153,6 +161,8 @@ def assign_weights(model: keras.Model, data: bytes, path: str | os.PathLike) -> 
     Raises:
         ValueError: If the weights do not fit the model.
     """
+    from keras import ops
+
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             weights = dict(arrays)
@@ -175,7 +185,7 @@ def assign_weights(model: keras.Model, data: bytes, path: str | os.PathLike) -> 
     for name, variable in variables.items():
         variable.assign(weights[name])
         if variable.constraint is not None:
-            variable.assign(variable.constraint(keras.ops.convert_to_tensor(variable)))
+            variable.assign(variable.constraint(ops.convert_to_tensor(variable)))
 
 
 def _weights_by_path(model: keras.Model) -> dict[str, keras.Variable]:
@@ -263,7 +273,9 @@ def encode_weights(model: keras.Model) -> bytes:
 
 
 def _half(path: str, variable: keras.Variable) -> np.ndarray:
-    value = keras.ops.convert_to_numpy(variable)
+    from keras import ops
+
+    value = ops.convert_to_numpy(variable)
     with np.errstate(over="ignore"):
         half = value.astype(np.float16)
     if not np.isfinite(half).all():
@@ -283,6 +295,8 @@ def load_model_file(path: str | os.PathLike) -> keras.Model:
     Raises:
         ValueError: If the file is missing, damaged, or needs code that is not loaded.
     """
+    import keras
+
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds on damaged files

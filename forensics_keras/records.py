@@ -10,7 +10,6 @@ import platform
 from collections.abc import Mapping
 
 import cv2
-import keras
 import numpy as np
 
 from forensics_keras.files import write_atomically
@@ -60,6 +59,8 @@ def write_json(path: str | os.PathLike, content: object) -> None:
 
 def library_versions() -> dict[str, str]:
     """Lists the versions of what results depend on: Python, Keras, its backend, NumPy, OpenCV."""
+    import keras  # takes seconds, and JSON needs none
+
     backend = keras.backend.backend()
     return {
         "python": platform.python_version(),

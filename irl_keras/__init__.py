@@ -3,15 +3,20 @@
 - `irl_net` builds the network, `from_preset` loads trained weights;
 - `baselines` are the networks it is compared with;
 - `layers`, `losses`, `metrics` and `callbacks` serve training and fine-tuning;
-- `localizers` turn any picture into a probability map; `python -m irl_keras predict` does so for
-  files and folders.
+- `localizers` turn any picture into a probability map; `irl-keras predict` does so for files and
+  folders.
 """
 
+from typing import TYPE_CHECKING
+
 from forensics_keras import __version__
-from irl_keras import baselines, callbacks, images, layers, localizers, losses, metrics
-from irl_keras.irl_net import irl_net
-from irl_keras.localizer import Localizer
-from irl_keras.presets import from_preset, list_presets, read_card, save_preset
+from forensics_keras.lazy import load_unless_program, load_when_asked
+
+if TYPE_CHECKING:
+    from irl_keras import baselines, callbacks, images, layers, localizers, losses, metrics
+    from irl_keras.irl_net import irl_net
+    from irl_keras.localizer import Localizer
+    from irl_keras.presets import from_preset, list_presets, read_card, save_preset
 
 __all__ = [
     "Localizer",
@@ -29,3 +34,23 @@ __all__ = [
     "read_card",
     "save_preset",
 ]
+
+load_when_asked(
+    __name__,
+    {
+        "Localizer": "irl_keras.localizer",
+        "baselines": "irl_keras.baselines",
+        "callbacks": "irl_keras.callbacks",
+        "from_preset": "irl_keras.presets",
+        "images": "irl_keras.images",
+        "irl_net": "irl_keras.irl_net",
+        "layers": "irl_keras.layers",
+        "list_presets": "irl_keras.presets",
+        "localizers": "irl_keras.localizers",
+        "losses": "irl_keras.losses",
+        "metrics": "irl_keras.metrics",
+        "read_card": "irl_keras.presets",
+        "save_preset": "irl_keras.presets",
+    },
+)
+load_unless_program(__name__)

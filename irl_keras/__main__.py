@@ -1,12 +1,12 @@
-"""Command line: `python -m irl_keras COMMAND`."""
+"""IRL-Net finds regions of pictures that were filled by inpainting."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from forensics_keras.command_line import run_program
-from irl_keras import prediction
+from forensics_keras.command_line import program_name, run_program
+from irl_keras.commands import COMMANDS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 done, 1 some inputs failed, 2 wrong usage, 130 interrupted.
     """
-    return run_program("python -m irl_keras", __doc__, [prediction.add_command], arguments)
+    return run_program(program_name("irl_keras"), __doc__, COMMANDS, arguments)
 
 
 if __name__ == "__main__":

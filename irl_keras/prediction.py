@@ -14,7 +14,6 @@ length of a side demands it). How outputs are named and kept: `forensics_keras.b
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 from collections.abc import Callable, Mapping
@@ -22,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from forensics_keras import batch, command_line, images, metrics
+from forensics_keras import batch, images, metrics
 from forensics_keras.figures import encode_map, encode_overlay
 from forensics_keras.localizer import Localizer, ModelLocalizer
 from forensics_keras.presets import load_model_file
@@ -91,37 +90,21 @@ class Prediction(batch.BatchJob):
         return f"{line['preset']} ({sha256}) at threshold {line['threshold']}"
 
 
-def add_command(commands: argparse._SubParsersAction) -> None:
-    """Adds `predict` to the commands of a parser.
+def prediction(preset: str, weights: str | None, threshold: float | None) -> Prediction:
+    """Makes the job of a preset or, where one is given, of a model file.
 
     Args:
-        commands: What `argparse.ArgumentParser.add_subparsers` gave.
+        preset: Name or folder.
+        weights: Model saved by Keras, in place of the preset.
+        threshold: Probability from which a pixel is flagged; by default the preset's, or 0.5.
+
+    Raises:
+        ValueError: There is no such preset.
+        OSError: There is no such model file.
     """
-    parser = commands.add_parser(
-        "predict",
-        help="Localize inpainting in pictures",
-        description="Writes probability maps, masks, heat maps and a report for pictures.",
-    )
-    parser.set_defaults(run=_run)
-    batch.BatchRun.add_arguments(parser)
-    weights = parser.add_mutually_exclusive_group()
-    weights.add_argument(
-        "--preset", default="irl_small", help="Shipped preset or its folder (default: %(default)s)"
-    )
-    weights.add_argument("--weights", metavar="FILE.keras", help="Model saved by Keras instead")
-    parser.add_argument(
-        "--threshold",
-        type=command_line.threshold,
-        help="Probability from which a pixel is flagged (default: the preset's)",
-    )
-
-
-def _run(options: argparse.Namespace) -> int:
-    if options.weights:
-        method, load = _from_weights(options.weights, options.threshold)
-    else:
-        method, load = _from_preset(options.preset, options.threshold)
-    return batch.BatchRun.of(options).execute(Prediction(method, load))
+    if weights:
+        return Prediction(*_from_weights(weights, threshold))
+    return Prediction(*_from_preset(preset, threshold))
 
 
 def _from_preset(name: str, threshold: float | None) -> tuple[Method, Callable[[], Localizer]]:
@@ -136,4 +119,10 @@ def _from_weights(path: str, threshold: float | None) -> tuple[Method, Callable[
     sha256 = hashlib.sha256(images.read_bytes(path)).hexdigest()
     chosen = 0.5 if threshold is None else threshold
     method = Method(name, sha256, chosen)
-    return method, lambda: ModelLocalizer(load_model_file(path), name, chosen)
+
+    def load() -> Localizer:
+        from irl_keras import networks  # noqa: F401  Keras loads models whose layers it knows
+
+        return ModelLocalizer(load_model_file(path), name, chosen)
+
+    return method, load

@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from forensics_keras.presets import PresetStore, save_preset
-from irl_keras.networks import NETWORKS
 
 __all__ = ["from_preset", "list_presets", "read_card", "save_preset"]
 
-_SHIPPED = PresetStore(
-    Path(__file__).parent / "weights", {name: network.build for name, network in NETWORKS.items()}
-)
+
+def _builders() -> dict:
+    from irl_keras.networks import NETWORKS  # imports Keras
+
+    return {name: network.build for name, network in NETWORKS.items()}
+
+
+_SHIPPED = PresetStore(Path(__file__).parent / "weights", _builders)
 
 from_preset = _SHIPPED.load
 read_card = _SHIPPED.card

@@ -1,14 +1,12 @@
-"""Command line: `python -m malp_keras COMMAND`."""
+"""MaLP protects photographs, and later shows where they were changed."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from forensics_keras.command_line import run_program
-from malp_keras import key_making, protection, verification
-
-COMMANDS = protection.add_command, verification.add_command, key_making.add_command
+from forensics_keras.command_line import program_name, run_program
+from malp_keras.commands import COMMANDS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 done, 1 some inputs failed, 2 wrong usage, 130 interrupted.
     """
-    return run_program("python -m malp_keras", __doc__, COMMANDS, arguments)
+    return run_program(program_name("malp_keras"), __doc__, COMMANDS, arguments)
 
 
 if __name__ == "__main__":

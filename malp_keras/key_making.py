@@ -7,7 +7,6 @@ than this library, and so is handed in: the repository has the code that makes t
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -69,17 +68,3 @@ def make_key(
     }
     keys.save_key(path, model, content, overwrite)
     return keys.read_key_card(path)
-
-
-def add_command(commands: argparse._SubParsersAction) -> None:
-    """Adds `keygen`, which answers with the command that makes keys now."""
-    # Without options of its own, whatever followed the old name is taken and ignored.
-    parser = commands.add_parser("keygen", prefix_chars="+", add_help=False)
-    parser.add_argument("ignored", nargs="*")
-    parser.set_defaults(run=_say_where)
-
-
-def _say_where(_: argparse.Namespace) -> None:
-    raise ValueError(
-        "a key needs training: make it in a clone with python train.py key FILE --data FOLDER"
-    )

@@ -13,25 +13,23 @@ verified with it alone.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import keras
 import numpy as np
 
 from forensics_keras import images, presets
 from forensics_keras.files import write_atomically
 from forensics_keras.records import to_json
 from malp_keras.calibration import Calibration
-from malp_keras.layers import TemplateLayer
-from malp_keras.malp import MaLP
 from malp_keras.presets import build, from_preset, read_card
 
-DEFAULT_PRESET = "malp_local"
+if TYPE_CHECKING:  # what only reads a key's card needs no Keras
+    from malp_keras.layers import TemplateLayer
+    from malp_keras.malp import MaLP
 
 _FIRST_LINE = b"MaLP key 1\n"
 _CARD_FIELDS = {"name", "preset", "architecture", "calibration", "made", "recipe"}
@@ -47,7 +45,9 @@ def renew_templates(layer: TemplateLayer, seed: int | None = None) -> None:
         layer: Layer with the templates.
         seed: Seed of the phases, for tests; what the operating system has without, as a key needs.
     """
-    templates = keras.ops.convert_to_numpy(layer.templates).astype(np.float64)
+    from keras import ops
+
+    templates = ops.convert_to_numpy(layer.templates).astype(np.float64)
     noise = np.random.default_rng(seed).standard_normal(templates.shape)
     old, phases = (np.fft.fft2(values) for values in (templates, noise))
     phases /= np.abs(phases)
@@ -145,7 +145,7 @@ def _check_card(card: Mapping[str, object], path: str | os.PathLike) -> None:
     Calibration.of_card(card)
 
 
-# --- options of commands ----------------------------------------------------------------------
+# --- what commands work with ----------------------------------------------------------------------
 
 
 class Weights(NamedTuple):
@@ -163,17 +163,6 @@ class Weights(NamedTuple):
     def identity(self) -> dict[str, object]:
         """Fields of report lines."""
         return {"preset": self.card["name"], "preset_sha256": self.card["sha256"]}
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --preset and --key, of which one may be given."""
-    weights = parser.add_mutually_exclusive_group()
-    weights.add_argument(
-        "--preset",
-        default=DEFAULT_PRESET,
-        help="Shipped preset or its folder (default: %(default)s)",
-    )
-    weights.add_argument("--key", metavar="FILE", help="Private key made by train.py key instead")
 
 
 def chosen_weights(preset: str | os.PathLike, key: str | os.PathLike | None = None) -> Weights:

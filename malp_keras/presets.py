@@ -3,11 +3,17 @@
 from pathlib import Path
 
 from forensics_keras.presets import PresetStore, save_preset
-from malp_keras.malp import malp
 
 __all__ = ["from_preset", "list_presets", "read_card", "save_preset"]
 
-_SHIPPED = PresetStore(Path(__file__).parent / "weights", {"malp": malp})
+
+def _builders() -> dict:
+    from malp_keras.malp import malp  # imports Keras
+
+    return {"malp": malp}
+
+
+_SHIPPED = PresetStore(Path(__file__).parent / "weights", _builders)
 
 from_preset = _SHIPPED.load
 read_card = _SHIPPED.card

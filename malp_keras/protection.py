@@ -13,21 +13,20 @@ outputs are named and kept: `forensics_keras.batch`. In Python: `protect`.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from forensics_keras import batch, images, metrics
-from forensics_keras.command_line import at_least
 from forensics_keras.localizer import check_picture
 from malp_keras import keys
-from malp_keras.layers.template_layer import HALF_RANGE, TemplateLayer
-from malp_keras.malp import MaLP
+
+if TYPE_CHECKING:  # what needs no network must not wait for Keras
+    from malp_keras.layers.template_layer import TemplateLayer
+    from malp_keras.malp import MaLP
 
 JPEG_SIDE = 65_500
 """Longest side of a JPEG file, in pixels."""
@@ -59,13 +58,17 @@ def protect(model: MaLP, image: np.ndarray, index: int | None = None) -> np.ndar
 
     Reference: MaLP, eq. (6).
     """
+    from keras import ops
+
+    from malp_keras.layers.template_layer import HALF_RANGE
+
     check_picture(image)
     layer = model.template_layer
     if index is None:
         index = template_index(model, image)
     if not 0 <= index < layer.count:
         raise ValueError(f"there is no template {index}; the set has {layer.count}")
-    template = keras.ops.convert_to_numpy(layer.templates)[index]
+    template = ops.convert_to_numpy(layer.templates)[index]
     height, width = image.shape[:2]
     offset, factor = _normalization(layer, template, height, width)
     amplitude = np.float32(HALF_RANGE * layer.strength * factor)
@@ -213,26 +216,3 @@ class Protection(batch.BatchJob):
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def add_command(commands: argparse._SubParsersAction) -> None:
-    """Adds `protect` to the commands of a parser."""
-    parser = commands.add_parser(
-        "protect",
-        help="Make protected copies of photographs",
-        description="Writes protected copies of photographs, and a report.",
-    )
-    parser.set_defaults(run=_run)
-    batch.BatchRun.add_arguments(parser)
-    keys.add_arguments(parser)
-    parser.add_argument(
-        "--jpeg",
-        type=at_least(1, most=100),
-        metavar="QUALITY",
-        help="Write JPEG files of this quality, 1 to 100, instead of PNG",
-    )
-
-
-def _run(options: argparse.Namespace) -> int:
-    weights = keys.chosen_weights(options.preset, options.key)
-    return batch.BatchRun.of(options).execute(Protection(weights, options.jpeg))

@@ -12,11 +12,10 @@ How outputs are named and kept: `forensics_keras.batch`. In Python: `verify`.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -26,7 +25,9 @@ from forensics_keras.figures import encode_map, encode_overlay
 from forensics_keras.localizer import check_picture
 from malp_keras import keys
 from malp_keras.calibration import MANIPULATED, Calibration
-from malp_keras.malp import MaLP
+
+if TYPE_CHECKING:  # what needs no network must not wait for Keras
+    from malp_keras.malp import MaLP
 
 
 class Inspection(NamedTuple):
@@ -189,20 +190,3 @@ class Verifying(batch.BatchJob):
         changed = "" if share is None else f", {share:.1%} of the area changed"
         numbers = f"score {line['score']:.3f}, cosine {line['cosine']:.3f}"
         return f"{line['path']}: {line['verdict']}{changed} ({numbers})"
-
-
-def add_command(commands: argparse._SubParsersAction) -> None:
-    """Adds `verify` to the commands of a parser."""
-    parser = commands.add_parser(
-        "verify",
-        help="Find what was changed in protected photographs",
-        description="Writes a verdict, a fakeness map and a heat map for each picture.",
-    )
-    parser.set_defaults(run=_run)
-    batch.BatchRun.add_arguments(parser)
-    keys.add_arguments(parser)
-
-
-def _run(options: argparse.Namespace) -> int:
-    weights = keys.chosen_weights(options.preset, options.key)
-    return batch.BatchRun.of(options).execute(Verifying(weights))

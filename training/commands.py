@@ -273,6 +273,7 @@ def _train(options: argparse.Namespace) -> None:
         options.config = "malp_local"
         is_bare = not (options.data or options.init or options.stage)
         options.stage = SAMPLES if is_bare else options.stage
+    _refuse_misspelt(options)
     runs = runs_of(options, run_class(options.command))
     if len(runs) > 1:
         _refuse_folder_of_one_stage(next(iter(runs.values())).out.parent)
@@ -284,6 +285,22 @@ def _train(options: argparse.Namespace) -> None:
         print(f"The last model is {run.out / 'last.keras'}{best}.", flush=True)
         if "presets" in options and options.presets and run.name not in before:
             _write_generator(options.presets / run.name, recipe, run, model)
+
+
+def _refuse_misspelt(options: argparse.Namespace) -> None:
+    """Refuses folders and config files that are not there, before Keras is imported.
+
+    Raises:
+        OSError: There is no such folder.
+        ValueError: There is no such config file.
+    """
+    from training.configs import find_config
+
+    if options.config:
+        find_config(options.config)
+    for folder in (*options.data, *getattr(options, "val_data", ())):
+        if not folder.exists():
+            raise FileNotFoundError(f"{folder}: no such folder; check the path")
 
 
 def _refuse_folder_of_one_stage(folder: Path) -> None:
@@ -331,6 +348,7 @@ def _write_cards(options: argparse.Namespace) -> None:
 
 
 def _make_key(calibrate: Calibrate, options: argparse.Namespace) -> None:
+    _refuse_misspelt(options)
     from malp_keras.key_making import make_key
     from malp_keras.keys import refuse_existing
     from malp_keras.presets import read_card

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from training.experiments import Experiment
+if TYPE_CHECKING:  # a misspelt name must not wait for Keras
+    from training.experiments import Experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "configs"
@@ -54,7 +57,25 @@ class Config:
         return known[name]
 
 
-def read_config(path_or_name: str | Path, kind: type | tuple[type, ...] = Experiment) -> Config:
+def find_config(path_or_name: str | Path) -> Path:
+    """Finds a config file.
+
+    Args:
+        path_or_name: Path of the file, or its name in `configs/`, with or without `.py`.
+
+    Raises:
+        ValueError: If there is no such file. The name of a file whose experiment is a stage of
+            another now is answered with the new command.
+    """
+    path = Path(path_or_name)
+    if not path.is_file():
+        path = FOLDER / f"{path.stem}.py" if path == Path(path.name) else path
+    if not path.is_file():
+        raise ValueError(f"{path_or_name}: {_new_command(path.stem)}")
+    return path
+
+
+def read_config(path_or_name: str | Path, kind: type | tuple[type, ...] | None = None) -> Config:
     """Reads a config file.
 
     It defines `stages`, a dictionary of experiments by name, or `experiment`, the only one, which
@@ -62,17 +83,15 @@ def read_config(path_or_name: str | Path, kind: type | tuple[type, ...] = Experi
 
     Args:
         path_or_name: Path of the file, or its name in `configs/`, with or without `.py`.
-        kind: Class of its experiments.
+        kind: Class of its experiments; any by default.
 
     Raises:
-        ValueError: If there is no such file, or it defines something else. The name of a file
-            whose experiment is a stage of another now is answered with the new command.
+        ValueError: As `find_config`, or the file defines something else.
     """
-    path = Path(path_or_name)
-    if not path.is_file():
-        path = FOLDER / f"{path.stem}.py" if path == Path(path.name) else path
-    if not path.is_file():
-        raise ValueError(f"{path_or_name}: {_new_command(path.stem)}")
+    from training.experiments import Experiment
+
+    kind = kind or Experiment
+    path = find_config(path_or_name)
     names = runpy.run_path(str(path))
     stages = names.get("stages") or {path.stem: names.get("experiment")}
     config = Config(path, stages, names.get("variants", {}))
@@ -86,7 +105,7 @@ def read_config(path_or_name: str | Path, kind: type | tuple[type, ...] = Experi
 def read_stage(
     path_or_name: str | Path,
     stage: str | None = None,
-    kind: type | tuple[type, ...] = Experiment,
+    kind: type | tuple[type, ...] | None = None,
 ) -> Experiment:
     """Reads one experiment of a config file, as `read_config` and `Config.stage` find it."""
     return read_config(path_or_name, kind).stage(stage)
@@ -108,7 +127,9 @@ def read_recipe(recipe: str, kind: type) -> Experiment:
 def config_of_stage(name: str) -> Config | None:
     """Finds the config file in `configs/` that has a stage or variant of some name."""
     paths = (path for path in sorted(FOLDER.glob("*.py")) if path.stem != "__init__")
-    configs = map(read_config, paths)
+    # Running a file imports Keras, for which a misspelt name must not wait.
+    said = re.compile(rf'\b{re.escape(name)}\b|f"{re.escape(name.partition("_")[0])}_\{{')
+    configs = map(read_config, (path for path in paths if said.search(path.read_text("utf-8"))))
     return next((one for one in configs if name in {**one.stages, **one.variants}), None)
 
 

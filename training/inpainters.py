@@ -43,7 +43,7 @@ class InpainterRun(AdversarialRun):
     def new_model(self) -> InpainterTraining:
         """Builds and compiles the training model."""
         architecture = self.experiment.architecture
-        generator = WEIGHTS.builders[architecture["name"]](**architecture["arguments"])
+        generator = WEIGHTS.builders()[architecture["name"]](**architecture["arguments"])
         return self.compile(self.experiment.training(self.started(generator)))
 
     def columns(self, generator: keras.Model) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ ON_JAX = keras.backend.backend() == "jax"
 
 WEIGHTS = PresetStore(
     Path(__file__).parent / "weights",
-    {
+    lambda: {
         "autoencoder": autoencoder,
         "gc_generator": gc_generator,
         "ca_generator": ca_generator,

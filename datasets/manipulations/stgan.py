@@ -280,7 +280,9 @@ def _cross_entropy(labels, logits):
     return ops.mean(ops.softplus(logits) - labels * logits)
 
 
-WEIGHTS = PresetStore(Path(__file__).parent / "weights", {"stgan_generator": stgan_generator})
+WEIGHTS = PresetStore(
+    Path(__file__).parent / "weights", lambda: {"stgan_generator": stgan_generator}
+)
 """The shipped attribute editors, by name."""
 
 

@@ -15,11 +15,16 @@ on in place of `a/b`; names that an earlier run gave are kept, because the repor
 input, by absolute path, has which outputs.
 """
 
-from forensics_keras.batch.command import BatchRun
-from forensics_keras.batch.inputs import Source, assign_names, find_sources, output_files
-from forensics_keras.batch.job import BatchJob, Made
-from forensics_keras.batch.report import Report
-from forensics_keras.batch.run import read_picture, run
+from typing import TYPE_CHECKING
+
+from forensics_keras.lazy import load_when_asked
+
+if TYPE_CHECKING:
+    from forensics_keras.batch.command import BatchRun
+    from forensics_keras.batch.inputs import Source, assign_names, find_sources, output_files
+    from forensics_keras.batch.job import BatchJob, Made
+    from forensics_keras.batch.report import Report
+    from forensics_keras.batch.run import read_picture, run
 
 __all__ = [
     "BatchJob",
@@ -33,3 +38,19 @@ __all__ = [
     "read_picture",
     "run",
 ]
+
+load_when_asked(
+    __name__,
+    {
+        "BatchJob": "forensics_keras.batch.job",
+        "BatchRun": "forensics_keras.batch.command",
+        "Made": "forensics_keras.batch.job",
+        "Report": "forensics_keras.batch.report",
+        "Source": "forensics_keras.batch.inputs",
+        "assign_names": "forensics_keras.batch.inputs",
+        "find_sources": "forensics_keras.batch.inputs",
+        "output_files": "forensics_keras.batch.inputs",
+        "read_picture": "forensics_keras.batch.run",
+        "run": "forensics_keras.batch.run",
+    },
+)

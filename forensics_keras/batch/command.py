@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from forensics_keras.batch.job import BatchJob
-from forensics_keras.batch.run import run
 from forensics_keras.command_line import ExitCode, folder
 from forensics_keras.terminal import counted, printable
+
+if TYPE_CHECKING:
+    from forensics_keras.batch.job import BatchJob
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,11 @@ class BatchRun:
         parser.add_argument(
             "paths", nargs="+", metavar="PATH", help="Picture or folder of pictures"
         )
-        parser.add_argument(
+        output = parser.add_argument_group("output")
+        output.add_argument(
             "-o", "--output", type=folder, required=True, metavar="OUT", help="Output folder"
         )
-        parser.add_argument(
+        output.add_argument(
             "--overwrite",
             action="store_true",
             help="Make outputs again that exist already, and replace other files of their names",
@@ -59,6 +62,8 @@ class BatchRun:
             ValueError: The folder has a `report.jsonl` of something else, or `job.load` raises it.
             OSError: The report cannot be read or written, or `job.load` raises it.
         """
+        from forensics_keras.batch.run import run  # imports NumPy and Pillow
+
         counts = run(job, self.paths, self.out, self.overwrite)
         found = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
         report = printable(self.out / "report.jsonl")

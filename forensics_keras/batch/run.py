@@ -72,7 +72,7 @@ def run(job: BatchJob, paths: Iterable[str], out: Path, overwrite: bool = False)
             for source in sources
             if overwrite or not _has_outputs(report, source.path, job)
         }
-        if todo:
+        if any(source.path in todo and not source.problem for source in sources):
             job.load()
         counts = _do_all(job, sources, report, todo, overwrite)
     if passed_over:

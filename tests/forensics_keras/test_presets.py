@@ -47,21 +47,21 @@ SMALL_CARD = {**CARD, "architecture": {"name": "small", "arguments": {"filters":
 @pytest.fixture
 def store(tmp_path) -> presets.PresetStore:
     presets.save_preset(_small_model(), tmp_path / "tiny", SMALL_CARD)
-    return presets.PresetStore(tmp_path, {"small": _small_model})
+    return presets.PresetStore(tmp_path, lambda: {"small": _small_model})
 
 
 def test_network_survives_the_round_trip(tmp_path):
     keras.utils.set_random_seed(0)
     model = irl_net(**ARGUMENTS)
     card = presets.save_preset(model, tmp_path / "tiny", CARD)
-    copy = presets.PresetStore("none", {"irl_net": irl_net}).load(tmp_path / "tiny")
+    copy = presets.PresetStore("none", lambda: {"irl_net": irl_net}).load(tmp_path / "tiny")
     assert [v.path for v in copy.weights] == [v.path for v in model.weights]
     for original, loaded in zip(model.weights, copy.weights, strict=True):
         assert loaded.dtype == "float32"
         np.testing.assert_allclose(loaded.numpy(), original.numpy(), rtol=2**-10, atol=1e-4)
     image = np.random.default_rng(0).integers(0, 256, (1, 33, 40, 3), dtype=np.uint8)
     np.testing.assert_allclose(copy(image), model(image), atol=0.01)
-    assert card == presets.PresetStore("none", {}).card(tmp_path / "tiny")
+    assert card == presets.PresetStore("none", lambda: {}).card(tmp_path / "tiny")
     data = (tmp_path / "tiny" / "weights.npz").read_bytes()
     # Two bytes a weight, and the header of each array.
     assert card["bytes"] == len(data) < 2 * model.count_params() + 320 * len(model.weights)
@@ -73,7 +73,7 @@ def test_rounded_constrained_kernels_satisfy_their_constraint_again(tmp_path):
     presets.save_preset(model, tmp_path, SMALL_CARD)
     rounded = model.get_layer("bayar").kernel.numpy().astype(np.float16).astype(np.float32)
     assert np.abs(rounded.sum(axis=(0, 1))).max() > 1e-5  # the rounding alone breaks it
-    kernel = presets.PresetStore("none", {"small": _small_model}).load(tmp_path)
+    kernel = presets.PresetStore("none", lambda: {"small": _small_model}).load(tmp_path)
     kernel = kernel.get_layer("bayar").kernel.numpy()
     assert (kernel[1, 1] == -1).all()
     np.testing.assert_allclose(kernel.sum(axis=(0, 1)), 0, atol=1e-6)
@@ -92,7 +92,7 @@ def test_equal_weights_give_equal_bytes_and_no_other_files(tmp_path):
 
 
 def test_large_weights_lie_in_several_files(tmp_path, monkeypatch):
-    store = presets.PresetStore(tmp_path, {"small": _small_model})
+    store = presets.PresetStore(tmp_path, lambda: {"small": _small_model})
     model = _small_model(value=0.5)
     whole = presets.save_preset(model, tmp_path / "whole", SMALL_CARD)
     presets.save_preset(_small_model(), tmp_path / "parts", SMALL_CARD)
@@ -117,7 +117,7 @@ def test_store_lists_its_presets_and_names_them_when_one_is_missing(store, tmp_p
     with pytest.raises(ValueError, match=r"typo: neither a preset \(another, tiny\) nor a folder"):
         store.load("typo")
     with pytest.raises(ValueError, match="none installed"):
-        presets.PresetStore(tmp_path / "empty", {}).card("tiny")
+        presets.PresetStore(tmp_path / "empty", lambda: {}).card("tiny")
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-100], lambda data: data[::-1]])

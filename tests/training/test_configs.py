@@ -61,7 +61,7 @@ def resolved(experiment):
             definition.pop(name, None)
     if isinstance(experiment, InpainterExperiment):
         architecture = experiment.architecture
-        builder = WEIGHTS.builders[architecture["name"]]
+        builder = WEIGHTS.builders()[architecture["name"]]
         model = experiment.training(builder(**architecture["arguments"]))
         config = {k: v for k, v in model.get_config().items() if isinstance(v, int | float)}
         attributes = {k: v for k, v in vars(model).items() if isinstance(v, float)}

@@ -143,7 +143,7 @@ def test_what_cannot_be_read_is_one_line_and_leaves_no_folder(system, tmp_path, 
     for arguments, cause in (
         ([*given, "--data", missing], "missing: no such folder"),
         ([*given, "--data", missing, "--config", missing], "missing: no such config file"),
-        ([*given, "--data", missing, "--stage", "third"], "has no stage third"),
+        ([*given, "--data", str(tmp_path), "--stage", "third"], "has no stage third"),
     ):
         assert train.main([system, *arguments]) == 2
         message = capsys.readouterr().err.strip().splitlines()[-1]

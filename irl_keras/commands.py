@@ -1,0 +1,44 @@
+"""The commands of `irl-keras`: their options. What they do is imported when they run."""
+
+from __future__ import annotations
+
+import argparse
+
+from forensics_keras import command_line
+from forensics_keras.batch import BatchRun
+
+
+def add_predict(commands: argparse._SubParsersAction) -> None:
+    """Adds `predict` to the commands of a parser.
+
+    Args:
+        commands: What `argparse.ArgumentParser.add_subparsers` gave.
+    """
+    parser = commands.add_parser(
+        "predict",
+        help="Localize inpainting in pictures",
+        description="Writes probability maps, masks, heat maps and a report for pictures.",
+    )
+    parser.set_defaults(run=_predict)
+    BatchRun.add_arguments(parser)
+    method = parser.add_argument_group("method")
+    weights = method.add_mutually_exclusive_group()
+    weights.add_argument(
+        "--preset", default="irl_small", help="Shipped preset or its folder (default: %(default)s)"
+    )
+    weights.add_argument("--weights", metavar="FILE.keras", help="Model saved by Keras instead")
+    method.add_argument(
+        "--threshold",
+        type=command_line.threshold,
+        help="Probability from which a pixel is flagged (default: the preset's)",
+    )
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from irl_keras.prediction import prediction
+
+    job = prediction(options.preset, options.weights, options.threshold)
+    return BatchRun.of(options).execute(job)
+
+
+COMMANDS = (add_predict,)
