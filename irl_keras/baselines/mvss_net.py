@@ -10,7 +10,7 @@ from forensics_keras.layers.bilinear_upsampling import BilinearUpsampling
 from irl_keras.baselines.channel_attention import ChannelAttention
 from irl_keras.baselines.edge_residual_block import EdgeResidualBlock
 from irl_keras.baselines.losses import EDGE_STRIDE
-from irl_keras.baselines.residual_stages import bottleneck, conv_norm, scaled
+from irl_keras.baselines.residual_stages import bottleneck, conv_norm, padded, scaled
 from irl_keras.baselines.sobel_gate import SobelGate
 from irl_keras.layers import BayarConv2D, EncoderQueryAttention
 
@@ -106,7 +106,9 @@ def mvss_net(
 def _resnet(x, width, units, view):
     """The last map of each stage, at 1/4, 1/8, 1/16 and 1/16 of the size."""
     x = conv_norm(x, scaled(64, width), 7, 2, name=f"{view}_stem")
-    x = keras.layers.MaxPooling2D(3, 2, padding="same", name=f"{view}_pool")(x)
+    # Zeros change no maximum of what went through a ReLU.
+    x, padding = padded(x, 3, 2, f"{view}_pool")
+    x = keras.layers.MaxPooling2D(3, 2, padding=padding, name=f"{view}_pool")(x)
     maps = []
     for stage, ((filters, strides), count) in enumerate(zip(STAGES, units, strict=True), start=1):
         for unit in range(count):

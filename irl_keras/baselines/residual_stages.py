@@ -8,6 +8,27 @@ def scaled(filters, width):
     return max(round(filters * width), 4)
 
 
+def padded(x, size, strides, name):
+    """Pads as the authors' frameworks do before a convolution or pooling, and says with what.
+
+    PyTorch and TensorFlow-Slim pad by half the kernel on every side, so that a window of stride 2
+    is centred on every second pixel, the one that a strided skip takes. Keras' "same" pads an even
+    side by one pixel less in front, and its windows are centred on the pixels between.
+
+    Args:
+        x: Tensor `(batch, height, width, channels)`.
+        size: Side of the kernel, odd.
+        strides: Stride of the layer.
+        name: Name of that layer.
+
+    Returns:
+        The tensor, padded where there is a stride, and the layer's own padding.
+    """
+    if strides == 1 or size == 1:
+        return x, "same"
+    return keras.layers.ZeroPadding2D(size // 2, name=f"{name}_padding")(x), "valid"
+
+
 def bottleneck(x, filters, strides=1, dilation_rate=1, name="unit"):
     """ResNet unit: 1x1, 3x3 and 1x1 convolutions with batch norm, ReLU after the addition.
 
@@ -38,11 +59,12 @@ def bottleneck(x, filters, strides=1, dilation_rate=1, name="unit"):
 
 def conv_norm(x, filters, size, strides=1, dilation_rate=1, activation="relu", name="conv"):
     """Convolution without bias, batch norm and, if wanted, an activation."""
+    x, padding = padded(x, size, strides, name)
     x = keras.layers.Conv2D(
         filters,
         size,
         strides=strides,
-        padding="same",
+        padding=padding,
         dilation_rate=dilation_rate,
         use_bias=False,
         kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal"),
@@ -73,11 +95,12 @@ def preactivation_bottleneck(x, filters, strides=1, weight_decay=0.0, name="unit
     """
 
     def conv(x, filters, size, strides=1, use_bias=False, part=""):
+        x, padding = padded(x, size, strides, f"{name}_{part}")
         return keras.layers.Conv2D(
             filters,
             size,
             strides=strides,
-            padding="same",
+            padding=padding,
             use_bias=use_bias,
             kernel_initializer="he_normal",
             kernel_regularizer=keras.regularizers.L2(weight_decay / 2),

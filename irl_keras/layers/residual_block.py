@@ -1,4 +1,4 @@
-"""Residual block of the Encoder module in three versions (paper section III-B-1, Fig. 3)."""
+"""Residual block of the Encoder module in four versions (paper section III-B-1, Fig. 3)."""
 
 from typing import Any
 
@@ -7,23 +7,27 @@ from keras import ops
 
 from irl_keras.layers.se_block import SEBlock
 
-BLOCKS = ("bn", "plain", "se")
+BLOCKS = ("bn", "srresnet", "plain", "se")
+NORMALIZED = ("bn", "srresnet")
 
 
 @keras.saving.register_keras_serializable(package="irl_keras")
 class ResidualBlock(keras.layers.Layer):
-    """Residual block in the three versions of the paper's Fig. 3 and Table 4.
+    """Residual block in the four versions of the paper's Fig. 3 and Table 4.
 
-    - `"bn"`: the original: convolution, batch norm, ReLU, convolution, batch norm, add, ReLU.
-    - `"plain"`: without batch norm and without the ReLU after the addition.
-    - `"se"`: `"plain"` with a squeeze-and-excitation block before the addition (IRL-Net's own).
+    - `"bn"`: the original, Fig. 3(a): convolution, batch norm, ReLU, convolution, batch norm, add,
+      ReLU.
+    - `"srresnet"`: SRResNet's, Fig. 3(b): the same without the ReLU after the addition.
+    - `"plain"`: `"srresnet"` without batch norm, Table 4's "w/o BN".
+    - `"se"`: `"plain"` with a squeeze-and-excitation block before the addition, Fig. 3(c)
+      (IRL-Net's own).
 
     Where stride or channel count change, the skip is a 3x3 convolution of the same stride.
 
     Args:
         filters: Integer, the number of output channels.
         strides: Integer, stride of the first convolution.
-        block: `"bn"`, `"plain"` or `"se"`.
+        block: `"bn"`, `"srresnet"`, `"plain"` or `"se"`.
         se_ratio: Positive integer, the reduction inside the squeeze-and-excitation block.
         kernel_regularizer: Regularizer of all convolution kernels, or `None`. The authors'
             program declares L2 of 1e-3 but never adds it to the loss.
@@ -37,7 +41,7 @@ class ResidualBlock(keras.layers.Layer):
         Tensor of shape `(batch, ceil(height / strides), ceil(width / strides), filters)`.
 
     Raises:
-        ValueError: If `block` is none of the three versions.
+        ValueError: If `block` is none of the four versions.
 
     Example:
     ```python
@@ -86,7 +90,7 @@ class ResidualBlock(keras.layers.Layer):
         self.conv2 = self._conv("conv2")
         self.conv2.build(inner_shape)
         self.norm1 = self.norm2 = self.se = self.skip = None
-        if self.block == "bn":
+        if self.block in NORMALIZED:
             self.norm1, self.norm2 = self._norm("norm1"), self._norm("norm2")
             self.norm1.build(inner_shape)
             self.norm2.build(inner_shape)

@@ -188,6 +188,63 @@ def test_weight_decay_is_half_the_squared_kernels_of_ordinary_convolutions():
     assert float(sum(model.losses)) == pytest.approx(expected, rel=1e-5)
 
 
+def windows(values, size, reduce):
+    """By definition: windows of odd size around every second pixel, zeros beyond the border."""
+    half = size // 2
+    height, width = values.shape
+    zeros = np.pad(values, half)
+    return np.array(
+        [
+            [reduce(zeros[i : i + size, j : j + size]) for j in range(0, width, 2)]
+            for i in range(0, height, 2)
+        ]
+    )
+
+
+@pytest.mark.parametrize(("name", "size"), [("rgb_stem", 7), ("noise_stage2_unit1_conv2", 3)])
+def test_strided_convolutions_of_mvss_net_are_centred_as_pytorchs(name, size):
+    model = tiny_mvss_net()
+    layer = model.get_layer(name)
+    assert layer.strides == (2, 2) and layer.kernel_size == (size, size)
+    source = model.get_layer(f"{name}_padding")
+    part = keras.Model(source.input, layer.output)
+    kernel = random(*layer.kernel.shape)
+    layer.kernel.assign(kernel)
+    x = random(1, 8, 12, kernel.shape[2])
+    found = ops.convert_to_numpy(part(x))[0, ..., 0]
+    expected = sum(
+        windows(x[0, ..., c], size, lambda w, c=c: np.sum(w * kernel[..., c, 0]))
+        for c in range(kernel.shape[2])
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_the_pooling_of_mvss_net_is_centred_as_pytorchs():
+    model = tiny_mvss_net()
+    part = keras.Model(
+        model.get_layer("rgb_pool_padding").input, model.get_layer("rgb_pool").output
+    )
+    x = np.abs(random(1, 8, 12, part.input.shape[-1]))
+    found = ops.convert_to_numpy(part(x))[0, ..., 0]
+    np.testing.assert_array_equal(found, windows(x[0, ..., 0], 3, np.max))
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 4])
+def test_strided_units_of_ldicn_look_where_their_skips_look(block):
+    model = tiny_ldicn()
+    name = f"block{block}_unit2"
+    layer = model.get_layer(f"{name}_conv2")
+    assert layer.strides == (2, 2) and layer.padding == "valid"
+    part = keras.Model(model.get_layer(f"{name}_conv2_padding").input, layer.output)
+    # A kernel that takes its centre alone.
+    kernel = np.zeros(layer.kernel.shape, "float32")
+    kernel[1, 1] = np.eye(kernel.shape[-1])
+    layer.kernel.assign(kernel)
+    x = random(1, 8, 12, kernel.shape[-1])
+    skip = ops.convert_to_numpy(model.get_layer(f"{name}_skip")(x))
+    np.testing.assert_allclose(ops.convert_to_numpy(part(x)), skip, atol=1e-6)
+
+
 def blob(height, width):
     mask = np.zeros((height, width), "uint8")
     mask[3 : height // 2, 2 : width // 3] = 1

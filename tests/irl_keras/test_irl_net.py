@@ -10,6 +10,10 @@ from irl_keras.layers import EncoderQueryAttention, ResidualBlock
 from irl_keras.losses import IRLLoss
 
 PARAMETERS = 13_536_599  # facts of the authors' program, every variable trainable
+BLOCKS = {32: 2, 64: 5, 128: 7, 256: 7}
+# Squeeze and excitation: from all channels to a quarter of them, and back.
+PLAIN = PARAMETERS - sum(n * (c // 4 * (2 * c + 1) + c) for c, n in BLOCKS.items())
+NORMS = sum(n * 2 * 4 * c for c, n in BLOCKS.items())
 
 
 def pictures(*shape, seed=0):
@@ -29,11 +33,42 @@ def test_the_full_network_has_the_papers_size():
 
 
 @pytest.mark.parametrize(
+    ("arguments", "parameters"),
+    [
+        ({"fusion": "late"}, 25_503_511),  # facts of the authors' program, and the next
+        ({"fusion": "middle", "attention": False}, 13_571_350),
+        # As the paper has it: three more 1x1 convolutions and a gain.
+        ({"fusion": "middle"}, 13_571_350 + 2 * (128 * 16 + 16) + 128 * 128 + 128 + 1),
+        ({"attention": False}, PARAMETERS - (2 * (128 * 16 + 16) + 128 * 128 + 128 + 1)),
+        # Two batch norms of four numbers a channel in each block.
+        ({"block": "bn"}, PLAIN + NORMS),
+        ({"block": "srresnet"}, PLAIN + NORMS),
+        ({"block": "plain"}, PLAIN),
+    ],
+    ids=str,
+)
+def test_the_full_variants_have_the_sizes_of_their_parts(arguments, parameters):
+    # Without values: random numbers for 25 million weights take long.
+    with keras.StatelessScope(initialize_variables=False):
+        model = irl_net(**arguments)
+    assert model.count_params() == parameters
+
+
+def test_late_fusion_reduces_its_queries_linearly():
+    model = irl_net(width=0.125, fusion="late")
+    conv = model.get_layer("late_fusion_query_conv")
+    assert conv.kernel_size == (3, 3) and conv.activation is keras.activations.linear
+    query = model.get_layer("attention").input[0]
+    assert query is conv.output and query.shape[-1] == model.get_layer("attention").output.shape[-1]
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         {"fusion": "middle"},
         {"fusion": "late"},
         {"block": "plain"},
+        {"block": "srresnet"},
         {"block": "bn"},
         {"attention": False},
     ],

@@ -156,7 +156,7 @@ def test_se_block_in_half_precision_does_not_overflow():
 
 
 @pytest.mark.jax
-@pytest.mark.parametrize("block", ["bn", "plain", "se"])
+@pytest.mark.parametrize("block", ["bn", "srresnet", "plain", "se"])
 @pytest.mark.parametrize(("filters", "strides"), [(4, 1), (6, 2)])
 def test_residual_block_follows_figure_3(block, filters, strides):
     layer, x = (
@@ -164,9 +164,11 @@ def test_residual_block_follows_figure_3(block, filters, strides):
         ops.convert_to_tensor(random(1, 8, 8, 4)),
     )
     y = output(layer, x)
-    inner = ops.relu(layer.conv1(x) if block != "bn" else layer.norm1(layer.conv1(x)))
+    has_norm = block in ("bn", "srresnet")
+    inner = ops.relu(layer.norm1(layer.conv1(x)) if has_norm else layer.conv1(x))
     inner = layer.conv2(inner)
-    inner = {"bn": layer.norm2, "se": layer.se}.get(block, lambda value: value)(inner)
+    after = {"bn": layer.norm2, "srresnet": layer.norm2, "se": layer.se}
+    inner = after.get(block, lambda value: value)(inner)
     expected = inner + (x if filters == 4 and strides == 1 else layer.skip(x))
     if block == "bn":
         expected = ops.relu(expected)
