@@ -39,7 +39,12 @@ from evaluation.pictures import (
 )
 from evaluation.report import Report, write_run
 from evaluation.run import IRLEvaluation, add_command, add_options, read_options
-from evaluation.summaries import FALSE_ALARM_TITLES, UNTOUCHED_TITLES
+from evaluation.summaries import (
+    FALSE_ALARM_TITLES,
+    POOLED_NOTE,
+    POOLED_TITLES,
+    UNTOUCHED_TITLES,
+)
 from evaluation.tables import core
 from evaluation.tables import irl as tables
 from evaluation.trials import Contestant, forged_trials
@@ -52,9 +57,16 @@ BY_SOURCE = ("method", "data", "degradation")
 DEGRADATIONS = ("clean", "jpeg:90", "jpeg:75", "resize:0.75")
 USUAL = ("telea", "ns")
 """Inpainters of a single evaluation."""
-FORGED_TITLES = {**tables.TITLES, "IoU": "IoU", "AUC": "AUC", "best_F1": "best F1*"}
+FORGED_TITLES = {
+    **tables.TITLES,
+    "IoU": "IoU",
+    "AUC": "AUC",
+    "best_F1": "best F1*",
+    **POOLED_TITLES,
+}
 EXPLANATION = (
-    "Means over pictures, with 95 % bootstrap intervals. * at the threshold that is best for each "
+    POOLED_NOTE,
+    "All with 95 % bootstrap intervals over pictures. * at the threshold that is best for each "
     "picture, chosen with the truth: a bound, not a result.",
     "Detection: forged pictures told from untouched ones by the largest threshold at which 0.1 % "
     "of the pixels are flagged.",

@@ -11,7 +11,8 @@ of a photograph. Each gives a *record*:
 * `score` (higher = more surely manipulated), `verdict`, and what else the method knows;
 * `scores` of the map: for manipulated pictures those of `metrics.localization_scores` against the
   exact mask (NaN where it is unknown), for others those of `metrics.untouched_scores`; evaluations
-  may add some.
+  may add some;
+* `pixels`: those of `metrics.pixel_counts`, beside the scores of `metrics.localization_scores`.
 """
 
 from __future__ import annotations
@@ -147,6 +148,7 @@ def inspect(
     if is_degraded:
         picture = degrade(picture, trial.degradation, picture_seed(name, seed))
     finding = trial.method.localize(picture)
+    scored = scores(trial, finding)
     record = {
         "picture": name,
         "method": trial.method.name,
@@ -157,9 +159,16 @@ def inspect(
         # A method that finds nothing calls a picture authentic.
         "verdict": finding.verdict if finding.verdict in VERDICTS else AUTHENTIC,
         **finding.details,
-        "scores": scores(trial, finding),
+        "scores": scored,
     }
+    if is_localized(trial) and "precision" in scored:
+        record["pixels"] = metrics.pixel_counts(finding.map, trial.mask, trial.method.threshold)
     return Inspection(trial, picture, finding, record)
+
+
+def is_localized(trial: Trial) -> bool:
+    """Tells whether it is known where the picture was manipulated."""
+    return trial.truth == MANIPULATED and trial.mask is not None and bool(trial.mask.any())
 
 
 def map_scores(trial: Trial, finding: Finding) -> dict[str, float]:
@@ -167,7 +176,7 @@ def map_scores(trial: Trial, finding: Finding) -> dict[str, float]:
     threshold = trial.method.threshold
     if trial.truth != MANIPULATED:
         return metrics.untouched_scores(finding.map, threshold)
-    if trial.mask is None or not trial.mask.any():
+    if not is_localized(trial):
         return dict.fromkeys(LOCALIZATION_MEASURES, float("nan"))
     return metrics.localization_scores(finding.map, trial.mask, threshold)
 

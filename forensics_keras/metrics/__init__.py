@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     )
     from forensics_keras.metrics.image_quality import picture_psnr, picture_ssim, ssim_map
     from forensics_keras.metrics.intervals import bootstrap_interval, summarize, summarize_groups
-    from forensics_keras.metrics.localization import flagged_pixels, localization_scores
+    from forensics_keras.metrics.localization import (
+        flagged_pixels,
+        localization_scores,
+        pixel_counts,
+        pooled_scores,
+    )
     from forensics_keras.metrics.localization_f1 import LocalizationF1
 
 __all__ = [
@@ -29,6 +34,8 @@ __all__ = [
     "picture_psnr",
     "picture_score",
     "picture_ssim",
+    "pixel_counts",
+    "pooled_scores",
     "ssim_map",
     "summarize",
     "summarize_groups",
@@ -49,6 +56,8 @@ load_when_asked(
         "picture_psnr": "forensics_keras.metrics.image_quality",
         "picture_score": "forensics_keras.metrics.detection",
         "picture_ssim": "forensics_keras.metrics.image_quality",
+        "pixel_counts": "forensics_keras.metrics.localization",
+        "pooled_scores": "forensics_keras.metrics.localization",
         "ssim_map": "forensics_keras.metrics.image_quality",
         "summarize": "forensics_keras.metrics.intervals",
         "summarize_groups": "forensics_keras.metrics.intervals",

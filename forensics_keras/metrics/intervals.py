@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from forensics_keras.metrics.localization import pooled_scores
+
 
 def bootstrap_interval(
     values: Sequence[float] | np.ndarray, seed: int, level: float = 0.95, resamples: int = 2000
@@ -76,26 +78,34 @@ def summarize_groups(
     """Averages the measures of each group of pictures: one row of a table a group.
 
     Args:
-        records: One a picture and condition: the fields of `by`, and `scores` as for `summarize`.
+        records: One a picture and condition: the fields of `by`, and `scores` as for `summarize`;
+            `pixels`, if all have them, as `pixel_counts` gives them.
         by: Fields whose values make a group, for example method and degradation.
         seed: Seed of the bootstrap.
 
     Returns:
         For each group, in order of first appearance, the fields of `by`, the number of `pictures`
-        and the `scores` as `summarize` gives them. Nothing for no records.
+        and the `scores` as `summarize` gives them, with those of `pooled_scores` where there are
+        `pixels`. Nothing for no records.
     """
-    groups: dict[tuple, list] = {}
+    groups: dict[tuple, list[Mapping]] = {}
     for record in records:
-        key = tuple(record[field] for field in by)
-        groups.setdefault(key, []).append(record["scores"])
+        groups.setdefault(tuple(record[field] for field in by), []).append(record)
     return [
         {
             **dict(zip(by, key, strict=True)),
-            "pictures": len(scores),
-            "scores": summarize(scores, seed),
+            "pictures": len(same),
+            "scores": _summary(same, seed),
         }
-        for key, scores in groups.items()
+        for key, same in groups.items()
     ]
+
+
+def _summary(records: Sequence[Mapping], seed: int) -> dict[str, dict[str, float]]:
+    scores = [record["scores"] for record in records]
+    counts = [record.get("pixels") for record in records]
+    pooled = pooled_scores(scores, counts, seed) if all(counts) else {}
+    return summarize(scores, seed) | pooled
 
 
 def resampled(measure, names, positive, negative, seed: int, resamples: int) -> dict:

@@ -89,7 +89,7 @@ def test_a_training_has_one_meaning_in_all_tables():
     for number in irl.TABLES:
         for row in rows_of(number):
             if row.trained_on:
-                meaning = (row.config, row.crops, str(row.model), row.trained_on)
+                meaning = (row.config, row.crops, str(row.model), str(row.loss), row.trained_on)
                 assert meanings.setdefault(row.training, meaning) == meaning
     assert "irl_gc" in meanings and "irl_gc_faces" in meanings and "irl_mixture" in meanings
 
@@ -177,7 +177,7 @@ def test_the_plan_trains_nothing(tmp_path, tiny, capsys):
     assert evaluate.main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
     named = [line.split()[0] for line in lines if line.startswith("irl_ns")]
-    assert named == ["irl_ns_bn", "irl_ns_plain", "irl_ns_se", "irl_ns"]
+    assert named == ["irl_ns_bn", "irl_ns_srresnet", "irl_ns_plain", "irl_ns_se", "irl_ns"]
     assert "hours in all on this machine" in lines[-1]
     assert not list(tmp_path.iterdir())
 
@@ -255,6 +255,7 @@ def test_the_average_is_over_inpainters_and_its_interval_over_pictures():
             "inpainter": inpainter,
             "degradation": "clean",
             "scores": dict.fromkeys(irl.TITLES, value),
+            "pixels": {"TP": 10 * value, "FP": 0, "FN": 10 - 10 * value, "TN": 90},
         }
         for (picture, inpainter), value in scores.items()
     ]
@@ -262,8 +263,41 @@ def test_the_average_is_over_inpainters_and_its_interval_over_pictures():
     [row] = irl.SECTIONS["average"][1](found)
     assert row["F1"] == "0.600\n0.40-0.80" and row["pictures"] == 2
     assert row["paper's F1"] == "0.930" and row["paper's mIoU"] == "0.909"
+    assert row["F1 of mean P and R"] == "0.600\n0.40-0.80" and "trained on" not in str(row)
+    assert row["pooled recall"] == "0.600\n0.40-0.80" and row["pooled precision"][:5] == "1.000"
+    assert row["pooled F1"] == "0.750\n0.57-0.89"
     each = irl.SECTIONS["localization"][1](found)
     assert [row["paper's F1"] for row in each] == ["0.929", "0.937", "0.924"]
+
+
+def test_the_row_of_mvss_net_says_that_the_papers_was_trained_elsewhere(tmp_path, trained):
+    results = run(tmp_path, "2", "--size", "32", "--limit", "1", "--degradations", "clean")
+    columns = {
+        (row["method"], row["inpainter"]): (row["trained on"], row["paper's trained on"])
+        for row in results["sections"]["Forged pictures"]
+    }
+    assert columns["MVSS-Net", "gc"] == ("gc", "CASIA v2, DEFACTO")
+    assert columns["LDICN", "ca"] == ("ca", "ca") and columns["all zeros", "any"][1] == "-"
+    [note] = [note for note in results["notes"] if note.startswith("MVSS-Net: ")]
+    assert "not trained again" in note
+    assert "unpublished" not in json.dumps(results)
+
+
+def test_tables_of_variants_differ_in_what_their_names_say():
+    def experiments(name):
+        return {row.method: row.experiment(Budget()) for row in rows_of(name)}
+
+    focusing = {
+        method: experiment.loss.get("focusing", IRLLoss().focusing)
+        for method, experiment in experiments("lambda").items()
+    }
+    assert focusing == {"lambda 1": 1, "lambda 2": 2, "lambda 3": 3}
+    traces = [list(one.model.get("traces", [])) for one in experiments("traces").values()]
+    assert traces == [[], ["phase"], ["colour"], ["phase", "colour"]]
+    fusions = experiments("3")
+    paper, program = fusions["middle fusion"].model, fusions["middle fusion (program)"].model
+    assert paper == {"fusion": "middle"} and program == {"fusion": "middle", "attention": False}
+    assert experiments("4")["w BN (Fig. 3b)"].model == {"block": "srresnet", "attention": False}
 
 
 def test_detection_compares_with_the_untouched_of_the_same_network(tmp_path, trained):

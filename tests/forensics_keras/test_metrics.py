@@ -41,6 +41,49 @@ def test_scores_equal_scikit_learn(seed, threshold):
     assert scores["best_F1"] == pytest.approx(f1.max())
 
 
+def test_pooled_scores_equal_scikit_learns_on_all_pixels_together():
+    pairs = [_example(seed, (9 + seed, 12)) for seed in range(5)]
+    pairs[0] = np.zeros((9, 12), np.float32), pairs[0][1]  # nothing flagged
+    scores = [metrics.localization_scores(*pair) for pair in pairs]
+    counts = [metrics.pixel_counts(*pair) for pair in pairs]
+    pooled = metrics.pooled_scores(scores, counts, seed=3)
+    y = np.concatenate([truth.ravel() for _, truth in pairs])
+    flagged = np.concatenate([probability.ravel() >= 0.5 for probability, _ in pairs])
+    assert pooled["pooled_precision"]["mean"] == pytest.approx(
+        sklearn.metrics.precision_score(y, flagged)
+    )
+    assert pooled["pooled_recall"]["mean"] == pytest.approx(
+        sklearn.metrics.recall_score(y, flagged)
+    )
+    assert pooled["pooled_F1"]["mean"] == pytest.approx(sklearn.metrics.f1_score(y, flagged))
+    assert np.sum([list(count.values()) for count in counts]) == y.size
+    precision, recall = (np.mean([one[name] for one in scores]) for name in ("precision", "recall"))
+    of_means = pooled["F1_of_means"]
+    assert of_means["mean"] == pytest.approx(2 * precision * recall / (precision + recall))
+    assert of_means["mean"] != pytest.approx(np.mean([one["F1"] for one in scores]), abs=0.001)
+    for found in pooled.values():
+        assert found["low"] < found["mean"] < found["high"]
+    assert metrics.pooled_scores(scores, counts, seed=3) == pooled
+
+
+def test_pooled_scores_of_a_silent_method_are_zero():
+    silent = [{"precision": 0.0, "recall": 0.0}] * 2
+    counts = [{"TP": 0, "FP": 0, "FN": 7, "TN": 3}] * 2
+    pooled = metrics.pooled_scores(silent, counts)
+    assert {value for found in pooled.values() for value in found.values()} == {0.0}
+    with pytest.raises(ValueError, match="no pictures"):
+        metrics.pooled_scores([], [])
+
+
+def test_groups_with_pixels_have_pooled_scores():
+    scores = {"precision": 0.5, "recall": 1.0}
+    record = {"method": "a", "scores": scores, "pixels": {"TP": 2, "FP": 2, "FN": 0, "TN": 1}}
+    [group] = metrics.summarize_groups([record, record], by=["method"])
+    assert group["scores"]["pooled_precision"]["mean"] == 0.5
+    [group] = metrics.summarize_groups([record, {**record, "pixels": None}], by=["method"])
+    assert set(group["scores"]) == {"precision", "recall"}
+
+
 def test_trivial_predictors_do_not_look_good():
     _, truth = _example(0)
     share = truth.mean()
