@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from forensics_keras.command_line import run_command
+from forensics_keras.command_line import nonempty_path, run_command
 from forensics_keras.files import write_atomically
 from forensics_keras.records import library_versions, write_json
 from forensics_keras.tables import markdown_table, text_table
@@ -67,7 +67,7 @@ def run_benchmark(
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=nonempty_path,
         default=Path("runs/benchmarks"),
         help="Output folder (default: %(default)s)",
     )

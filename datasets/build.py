@@ -42,9 +42,17 @@ from datasets.inpainting import FAMILIES, INPAINTERS, UNTOUCHED, inpaint, member
 from datasets.masks import free_form_mask
 from datasets.photographs.selection import read_selection
 from datasets.photographs.sources import SOURCES, SPLITS, list_photographs, photographs_of
-from forensics_keras.command_line import ExitCode, at_least, one_line, renamed, run_command
-from forensics_keras.files import replacing, write_atomically
+from forensics_keras.command_line import (
+    ExitCode,
+    at_least,
+    nonempty_path,
+    one_line,
+    renamed,
+    run_command,
+)
+from forensics_keras.files import locked, replacing, write_atomically
 from forensics_keras.images import encode_png, read_image, read_mask
+from forensics_keras.terminal import counted, printable
 
 BATCH = 16
 """Pairs that are forged together; fixed, because a network's result depends on its batch in the
@@ -326,22 +334,23 @@ class Build:
 
         Raises:
             ValueError: As `plan`, `check_settings` and `forge_pairs`.
-            OSError: As these, or if something cannot be written.
+            OSError: As these, or if something cannot be written, or another process writes there.
         """
         plan = self.plan()
-        self.check_settings(self.settings(plan))
-        try:
-            unreadable = self._write(plan)
-        except (OSError, ValueError) as error:
-            raise OSError(
-                f"{one_line(error)}; what was built is readable, and the same command goes on "
-                "when the cause is mended"
-            ) from error
-        print(f"{self.count} pairs in {self.out}")
+        with locked(self.out):
+            self.check_settings(self.settings(plan))
+            try:
+                unreadable = self._write(plan)
+            except (OSError, ValueError) as error:
+                raise OSError(
+                    f"{one_line(error)}; what was built is readable, and the same command goes on "
+                    "when the cause is mended"
+                ) from error
+        print(f"{counted(self.count, 'pair')} in {printable(self.out)}")
         if not unreadable:
             return ExitCode.DONE
-        print(*(f"skipped {what}" for what in unreadable), sep="\n", file=sys.stderr)
-        print(f"{len(unreadable)} photographs were skipped", file=sys.stderr)
+        print(*(f"skipped {printable(what)}" for what in unreadable), sep="\n", file=sys.stderr)
+        print(f"skipped {counted(len(unreadable), 'photograph')}", file=sys.stderr)
         return ExitCode.SOME_FAILED
 
     def _write(self, plan: Plan) -> list[str]:
@@ -397,11 +406,17 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add, default = parser.add_argument, "(default: %(default)s)"
-    add("--data", type=Path, required=True, metavar="FOLDER", help="Folder of the photographs")
+    add(
+        "--data",
+        type=nonempty_path,
+        required=True,
+        metavar="FOLDER",
+        help="Folder of the photographs",
+    )
     text = f"How the folder is organized {default}"
     add("--layout", choices=SOURCES, default=Build.layout, help=text)
     text = "File of datasets.photographs.selection that lists the photographs to use"
-    add("--selection", type=Path, metavar="FILE", help=text)
+    add("--selection", type=nonempty_path, metavar="FILE", help=text)
     add("--split", choices=SPLITS, required=True, help="Part of the photographs to use")
     known = [*INPAINTERS, *FAMILIES, UNTOUCHED]
     text = f"Inpainters that are used in turn; any of {', '.join(known)}"
@@ -418,7 +433,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "Number of processes (default: all cores)"
     add("--workers", type=at_least(1), default=Build.workers, help=text)
     text = "Folder of the data set; what was begun there goes on"
-    add("--out", type=Path, required=True, help=text)
+    add("--out", type=nonempty_path, required=True, help=text)
     renamed(parser, "--source", "--data")
     renamed(parser, "--inpainter", "--inpainters")
     return parser

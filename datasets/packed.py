@@ -8,7 +8,7 @@ r"""Packs a pair folder into arrays, which are mapped into memory instead of dec
 Fast enough to feed an accelerator, and easy to move to a machine that has one. With `--untouched`,
 that share of the whole are crops of `datasets.build` as they were before they were forged. `--out`
 receives `images.npy`, uint8 (pairs, height, width, 3), `masks.npy`, uint8 (pairs, height, width) of
-0 and 1, and `packed.json`, which is written last.
+0 and 1, and `packed.json`, which is written last. A folder that has one of these is refused.
 
 Exit code 0; 2 for bad options or pairs, or when something cannot be written.
 """
@@ -30,9 +30,10 @@ from tqdm import tqdm
 
 from datasets.forging import Window, crop
 from datasets.pairs import find_pairs, read_pair
-from forensics_keras.command_line import renamed, run_command
-from forensics_keras.files import replacing, write_atomically
+from forensics_keras.command_line import nonempty_path, renamed, run_command
+from forensics_keras.files import locked, replacing
 from forensics_keras.images import read_image
+from forensics_keras.terminal import counted, printable
 
 DESCRIPTION = "packed.json"
 
@@ -53,11 +54,14 @@ class PackedPairs(Sequence):
 
     def __init__(self, folder: str | os.PathLike):
         folder = Path(folder)
-        described = json.loads((folder / DESCRIPTION).read_bytes())
+        try:
+            described = json.loads((folder / DESCRIPTION).read_bytes())
+            shape = (described["pairs"], described["height"], described["width"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{folder / DESCRIPTION}: is damaged; pack the pairs again") from error
         self.images, self.masks = (
             np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "masks")
         )
-        shape = (described["pairs"], described["height"], described["width"])
         if self.images.shape != (*shape, 3) or self.masks.shape != shape:
             raise ValueError(f"{folder}: its arrays are not those of {DESCRIPTION}; pack it again")
 
@@ -119,24 +123,33 @@ def pack(
 
     Args:
         readers: At least one; the mask of a pristine picture is 0.
-        out: Folder that receives the files.
+        out: Folder that receives the files; it must not have them already.
         names: Stems of the two files.
         description: Name of the file that describes them, written last.
 
     Raises:
-        ValueError: If a pair cannot be read, or has another size than the first.
-        OSError: If a file cannot be read or written.
+        ValueError: If a pair cannot be read, has another size than the first, or the folder has
+            one of the files.
+        OSError: If a file cannot be read or written, or another process writes into the folder.
     """
-    first = readers[0]()
+    files = [out / f"{name}.npy" for name in names]
     with ExitStack() as stack:
+        stack.enter_context(locked(out))
+        for file in (out / description, *files):
+            if os.path.lexists(file):
+                raise ValueError(f"{file}: exists and would be replaced; choose another --out")
+        first = readers[0]()
+        height, width = first[0].shape[:2]
+        described = {"pairs": len(readers), "height": height, "width": width}
+        # Gets its name last: what a stop leaves of the arrays is no packed folder.
+        temporary = stack.enter_context(replacing(out / description, exists_ok=False))
+        temporary.write_text(json.dumps(described, indent=2))
         arrays = [
-            np.lib.format.open_memmap(
-                stack.enter_context(replacing(out / f"{name}.npy")),
-                "w+",
-                np.uint8,
+            _array(
+                stack.enter_context(replacing(file, exists_ok=False)),
                 (len(readers), *array.shape),
             )
-            for name, array in zip(names, first, strict=True)
+            for file, array in zip(files, first, strict=True)
         ]
         for index, read in enumerate(tqdm(readers, "packing", unit=" pairs", mininterval=1)):
             for array, part, like in zip(arrays, read(), first, strict=True):
@@ -148,9 +161,15 @@ def pack(
                 array[index] = part
         for array in arrays:
             array.flush()
-    height, width = first[0].shape[:2]
-    described = {"pairs": len(readers), "height": height, "width": width}
-    write_atomically(out / description, json.dumps(described, indent=2).encode())
+
+
+def _array(path: Path, shape: tuple[int, ...]) -> np.memmap:
+    """Makes a mapped array whose place on the disk is taken, so that no later write lacks it."""
+    array = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 @dataclass(frozen=True)
@@ -175,7 +194,7 @@ class Packing:
         if self.untouched:
             readers += untouched_crops(self.pairs, self.data, self.untouched)
         pack(readers, self.out)
-        print(f"{len(readers)} pairs in {self.out}")
+        print(f"{counted(len(readers), 'pair')} in {printable(self.out)}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -185,11 +204,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--pairs", type=Path, required=True, help="Pair folder")
+    parser.add_argument("--pairs", type=nonempty_path, required=True, help="Pair folder")
     text = "Share of pristine crops, at most 0.5 (default: %(default)s)"
     parser.add_argument("--untouched", type=float, default=0.0, help=text)
-    parser.add_argument("--data", type=Path, help="Photographs that the pairs were built from")
-    parser.add_argument("--out", type=Path, required=True, help="Folder of the arrays")
+    parser.add_argument(
+        "--data", type=nonempty_path, help="Photographs that the pairs were built from"
+    )
+    parser.add_argument("--out", type=nonempty_path, required=True, help="Folder of the arrays")
     renamed(parser, "--source", "--data")
 
     def run(options: argparse.Namespace) -> None:

@@ -37,7 +37,7 @@ from evaluation.pictures import (
 from evaluation.report import Report, write_run
 from evaluation.run import add_command
 from forensics_keras import metrics
-from forensics_keras.command_line import at_least, renamed
+from forensics_keras.command_line import at_least, nonempty_path, renamed
 
 BASELINE = "telea"
 DIGITS = {"L1": 4, "PSNR": 2, "SSIM": 3, "perceptual": 3, "texture": 3}
@@ -251,14 +251,14 @@ def add_parser(commands, text: str) -> None:
     parser = add_command(commands, "inpainters", text, __doc__, _run)
     add, default = parser.add_argument, "(default: %(default)s)"
     text = "Pristine photographs (default: bundled ones)"
-    add("--data", type=Path, metavar="FOLDER", help=text)
+    add("--data", type=nonempty_path, metavar="FOLDER", help=text)
     options = {"choices": INPAINTERS, "default": list(INPAINTERS), "metavar": "NAME"}
     text = f"Any of {', '.join(INPAINTERS)} (default: all); {BASELINE} is always measured"
     add("--inpainters", nargs="+", **options, help=text)
     add("--size", type=at_least(64), default=256, help=f"Side of crops, in pixels {default}")
     add("--count", type=at_least(1), help="Number of crops (default: one of each photograph)")
     add("--seed", type=at_least(0), default=0, help=f"Seed of crops and holes {default}")
-    add("--out", type=Path, default=Path("runs/quality"), help=f"Output folder {default}")
+    add("--out", type=nonempty_path, default=Path("runs/quality"), help=f"Output folder {default}")
     renamed(parser, "--source", "--data")
 
 

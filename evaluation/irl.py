@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 
 from datasets.forging import Forging
 from datasets.inpainting import FAMILIES, INPAINTERS
@@ -48,7 +47,7 @@ from evaluation.summaries import (
 from evaluation.tables import core
 from evaluation.tables import irl as tables
 from evaluation.trials import Contestant, forged_trials
-from forensics_keras.command_line import at_least, threshold
+from forensics_keras.command_line import at_least, nonempty_path, threshold
 from forensics_keras.tables import summary_rows
 
 CONDITION = ("method", "inpainter", "degradation")
@@ -156,12 +155,12 @@ def add_parser(commands, text: str) -> None:
     parser.add_argument("--inpainters", nargs="+", choices=names, metavar="NAME", help=text)
     text = "Pristine photographs, measured whole beside --data with a pair folder for each tool"
     add = parser.add_argument
-    add("--pristine", type=Path, nargs="+", default=[], metavar="FOLDER", help=text)
+    add("--pristine", type=nonempty_path, nargs="+", default=[], metavar="FOLDER", help=text)
     text = "Probability from which a pixel is flagged (default: %(default)s)"
     parser.add_argument("--threshold", type=threshold, default=0.5, help=text)
     add = core.add_options(parser, list(tables.TABLES)).add_argument
     text = "Folder of pair folders forged by others, for table 5"
-    add("--published", type=Path, metavar="FOLDER", help=text)
+    add("--published", type=nonempty_path, metavar="FOLDER", help=text)
     add("--width", type=float, help="Width of all networks that are trained")
     add("--crop-size", type=at_least(16), help="Side of training crops, in pixels")
     add("--learning-rate", type=float, help="Peak of a cosine decay, in all trainings")

@@ -29,7 +29,7 @@ from evaluation.run import MaLPEvaluation, add_command, add_options, read_option
 from evaluation.tables import core
 from evaluation.tables import malp as tables
 from evaluation.trials import Conditions, find_manipulation
-from forensics_keras.command_line import at_least
+from forensics_keras.command_line import at_least, nonempty_path
 from forensics_keras.images import write_png
 from forensics_keras.localizer import Localizer
 from forensics_keras.records import to_json
@@ -83,7 +83,15 @@ def find_conditions(run: MaLPEvaluation) -> Conditions:
         card = {} if run.weights or run.key else malp_keras.read_card(run.preset)
         local = [name for name, one in MANIPULATIONS.items() if one.family == "local"]
         names = card.get("manipulations") or [*local, *CLASSICAL]
-    found = [find_manipulation(name, run.value_range, run.network_size) for name in names]
+        # A card may come from a stranger: it names no file that would be loaded.
+        if unknown := [name for name in names if name not in ("splice", *MANIPULATIONS)]:
+            raise ValueError(
+                f"{run.preset}: its card names the manipulations {unknown}, which are not among "
+                "the known ones; name others with --manipulations"
+            )
+    found = [
+        find_manipulation(name, run.value_range, run.network_size, run.trust) for name in names
+    ]
     return Conditions(found, run.degradations or DEGRADATIONS, list(HARMLESS.values()))
 
 
@@ -185,18 +193,23 @@ def add_parser(commands, text: str) -> None:
     parser = add_command(commands, "malp", text, __doc__, _run)
     size = "Side of the squares that photographs are cut and shrunk to (default: the model's)"
     model = add_options(parser, DEFAULT_PRESET, "runs/evaluate_malp", size, DEGRADATIONS)
-    model.add_argument("--key", type=Path, metavar="FILE", help="Private key made by train.py key")
+    model.add_argument(
+        "--key", type=nonempty_path, metavar="FILE", help="Private key made by train.py key"
+    )
     add = parser.add_argument
     text = "Network without templates to measure beside it, as table 2 trains it"
-    add("--passive", type=Path, metavar="FILE.keras", help=text)
+    add("--passive", type=nonempty_path, metavar="FILE.keras", help=text)
     text = (
         f"Any of {', '.join(MANIPULATIONS)}; or of your own: a network from pictures to pictures "
-        "(.keras, .onnx, or the folder of a SavedModel), or a folder that --export made (default: "
-        "those of the preset's model card, or else the local edits and the classical inpainters)"
+        "(.keras, .onnx, or with --trust the folder of a SavedModel), or a folder that --export "
+        "made (default: those of the preset's model card, or else the local edits and the "
+        "classical inpainters)"
     )
     add("--manipulations", nargs="+", metavar="NAME", help=text)
     ends, text = ("BLACK", "WHITE"), "Numbers of your network's pictures (default: -1 1)"
     add("--value-range", type=float, nargs=2, default=(-1.0, 1.0), metavar=ends, help=text)
+    text = "Load a SavedModel, which is a program that may do whatever you may"
+    add("--trust", action="store_true", help=text)
     text = "Side of the pictures that your network takes"
     add("--network-size", type=at_least(1), help=text)
     text = (
@@ -204,7 +217,7 @@ def add_parser(commands, text: str) -> None:
         "results under the same names into FOLDER/manipulated, exact masks (if there are any) into "
         "FOLDER/mask, and give FOLDER to --manipulations"
     )
-    add("--export", type=Path, metavar="FOLDER", help=text)
+    add("--export", type=nonempty_path, metavar="FOLDER", help=text)
     text = (
         "Choose the preset's thresholds on these photographs, which must not be test photographs, "
         "and write them into its model card"

@@ -14,7 +14,7 @@ import numpy as np
 import irl_keras
 import malp_keras
 from forensics_keras.images import read_bytes
-from forensics_keras.localizer import Finding, Localizer, ModelLocalizer
+from forensics_keras.localizer import Finding, Localizer, ModelLocalizer, check_model
 from forensics_keras.presets import load_model_file
 from malp_keras import keys, verification
 from malp_keras.calibration import Calibration
@@ -102,5 +102,6 @@ def load_file(path: Path, name: str, threshold: float = 0.5, second_branch: bool
     if isinstance(model, MaLP):
         method = Proactive(model, name, branch=branch)
     else:
+        check_model(model, path)
         method = ModelLocalizer(model, name, threshold)
     return Loaded(method, {"name": name, "sha256": hashlib.sha256(read_bytes(path)).hexdigest()})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from datasets import degradations
 from evaluation.tables.core import TableRun
-from forensics_keras.command_line import at_least, checked_by
+from forensics_keras.command_line import at_least, checked_by, nonempty_path
 
 QUICK_PICTURES = 3
 """Pictures of a quick run, at most."""
@@ -76,6 +76,7 @@ class MaLPEvaluation(EvaluationRun):
             card, or of the table.
         value_range: Numbers of black and white for a user's network.
         network_size: Side of the pictures that a user's network takes, in pixels.
+        trust: Whether a SavedModel, which is a program, may be loaded.
         export: Folder that only the protected pictures are written into.
         calibrate: Whether the preset's thresholds are chosen, instead of measuring.
         config: Stem of the config file that a table's trainings start from, instead of its own.
@@ -86,6 +87,7 @@ class MaLPEvaluation(EvaluationRun):
     manipulations: tuple[str, ...] | None = None
     value_range: tuple[float, float] = (-1.0, 1.0)
     network_size: int | None = None
+    trust: bool = False
     export: Path | None = None
     calibrate: bool = False
     config: str | None = None
@@ -116,10 +118,12 @@ def add_options(parser, preset: str, out: str, size: str, conditions: Sequence[s
     model, add = parser.add_mutually_exclusive_group(), parser.add_argument
     default = "(default: %(default)s)"
     model.add_argument("--preset", default=preset, help=f"Name or folder of a preset {default}")
-    model.add_argument("--weights", type=Path, metavar="FILE.keras", help="Model saved by Keras")
+    model.add_argument(
+        "--weights", type=nonempty_path, metavar="FILE.keras", help="Model saved by Keras"
+    )
     text = "Pristine photographs, or for irl also forgeries with masks (default: bundled ones)"
-    add("--data", type=Path, metavar="FOLDER", help=text)
-    add("--out", type=Path, default=Path(out), help=f"Output folder {default}")
+    add("--data", type=nonempty_path, metavar="FOLDER", help=text)
+    add("--out", type=nonempty_path, default=Path(out), help=f"Output folder {default}")
     add("--size", type=at_least(16), help=size)
     text = "Conditions, such as clean jpeg:90 webp:80 blur:1 noise:5 resize:0.75 (default: "
     text += f"{' '.join(conditions)}, or those of the table)"

@@ -170,13 +170,17 @@ def difference_scores(trial: Trial, finding: Finding) -> dict[str, float]:
 
 
 def find_manipulation(
-    name: str, value_range: tuple[float, float] = (-1.0, 1.0), size: int | None = None
+    name: str,
+    value_range: tuple[float, float] = (-1.0, 1.0),
+    size: int | None = None,
+    trust: bool = False,
 ) -> Manipulation:
     """Finds a manipulation by its name, or makes one of a user's file or folder.
 
     What is spliced in comes from bundled training photographs, so that a picture's manipulation
     depends on no other picture. `value_range` (black and white) and `size` are those of a user's
-    network. Raises ValueError if there is no such manipulation.
+    network; `trust` allows a SavedModel, which is a program. Raises ValueError if there is no such
+    manipulation.
     """
     if name == "splice":
         return Splice([read_image(path) for path in bundled_photographs("train")])
@@ -185,6 +189,11 @@ def find_manipulation(
     path, network = Path(name), {"value_range": value_range, "size": size}
     if (path / "protected").is_dir():
         return foreign.from_pairs(path)
+    if path.is_dir() and not trust:
+        raise ValueError(
+            f"{path}: a SavedModel is a program that may do whatever you may; "
+            "add --trust if you trust whoever made it"
+        )
     if path.is_dir():
         return foreign.from_saved_model(path, **network)
     if path.suffix == ".onnx":

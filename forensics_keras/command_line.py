@@ -52,10 +52,10 @@ def threshold(text: str) -> float:
     return value
 
 
-def folder(text: str) -> Path:
-    """Reads the path of a folder, which must not be empty: that would be the current folder."""
+def nonempty_path(text: str) -> Path:
+    """Reads a path, which must not be empty: that would be the current folder."""
     if not text:
-        raise argparse.ArgumentTypeError("is empty; name a folder ('.' for the current one)")
+        raise argparse.ArgumentTypeError("the path is empty ('.' is the current folder)")
     return Path(text)
 
 

@@ -17,6 +17,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 try:
     import fcntl
@@ -93,6 +94,29 @@ def write_atomically(
     """
     with replacing(path, private, exists_ok) as temporary:
         temporary.write_bytes(data)
+
+
+def open_regular(path: str | os.PathLike) -> BinaryIO:
+    """Opens a file for reading, but no folder, pipe or device, which could block or never end.
+
+    Raises:
+        OSError: The file is missing, something else, or not readable.
+    """
+
+    def opener(name: str, _: int) -> int:
+        # Without it, the opening of a pipe waits for a writer.
+        return os.open(
+            name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        )
+
+    try:
+        file = open(path, "rb", opener=opener)
+    except IsADirectoryError as error:
+        raise IsADirectoryError(f"{path}: is a folder; give a file") from error
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(f"{path}: is not a regular file; copy its content into one")
+    return file
 
 
 @contextmanager

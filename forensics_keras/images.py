@@ -23,16 +23,15 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import threading
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from forensics_keras.files import write_atomically
+from forensics_keras.containers import check_container
+from forensics_keras.files import open_regular, write_atomically
 from forensics_keras.metadata import Metadata, read_metadata, turn
 
 PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -143,17 +142,14 @@ def read_bytes(path: str | os.PathLike) -> bytes:
         OSError: The file is missing, a folder or another special file, or not readable.
     """
     try:
-        status = os.stat(path)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(f"{path}: is a folder; give a picture file")
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(f"{path}: is not a regular file; copy its content into one")
-        if status.st_size > MAX_FILE_BYTES:
-            raise ValueError(
-                f"{path}: has {status.st_size:,} bytes, the limit is {MAX_FILE_BYTES:,}; "
-                "save it compressed or smaller"
-            )
-        data = Path(path).read_bytes()
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE_BYTES:
+                raise ValueError(
+                    f"{path}: has {size:,} bytes, the limit is {MAX_FILE_BYTES:,}; "
+                    "save it compressed or smaller"
+                )
+            data = file.read(MAX_FILE_BYTES)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{path}: no such file; check the path") from error
     except PermissionError as error:
@@ -272,6 +268,10 @@ def _decode(
     """
     if not data:
         raise ValueError(f"{name}: is empty; copy or download it again")
+    try:
+        check_container(data)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
     try:
         with _open(data) as image:
             width, height = image.size

@@ -7,6 +7,7 @@ methods that need no paper: any Keras model, and the trivial baselines that ever
 from __future__ import annotations
 
 import abc
+import os
 import threading
 import zlib
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from forensics_keras import metrics, tiling
 
 if TYPE_CHECKING:
     import keras
+
+_PROBE_SIDE = 64
 
 MIN_SIDE = 16
 """Least height and width, in pixels, of a picture that a network is asked about."""
@@ -124,6 +127,64 @@ def check_picture(image: np.ndarray) -> None:
         )
 
 
+def check_model(model: keras.Model, path: str | os.PathLike) -> None:
+    """Refuses a model that is none from a picture to a probability for each of its pixels.
+
+    Args:
+        model: The model, which is shown one grey picture with a white corner.
+        path: Path of its file, for error messages.
+
+    Raises:
+        ValueError: It has several inputs or outputs, or gives other shapes or values.
+    """
+    inputs = getattr(model, "inputs", None)
+    if inputs is not None and len(inputs) != 1:
+        raise ValueError(f"{path}: has {len(inputs)} inputs; a localizer has one, the picture")
+    side = _PROBE_SIDE
+    if inputs is not None and len(inputs[0].shape) == 4:
+        side = inputs[0].shape[1] or side
+    picture = np.full((side, side, 3), 127, np.uint8)
+    picture[: side // 2, : side // 2] = 255
+    try:
+        pixel_probabilities(model, picture)
+    except Exception as error:  # Keras raises many kinds where shapes do not go together
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(f"{path}: is no localizer of pixels: {reason}") from error
+
+
+def pixel_probabilities(model: keras.Model, image: np.ndarray) -> np.ndarray:
+    """Asks a model about a picture, and checks what it gives.
+
+    Args:
+        model: As for `ModelLocalizer`.
+        image: uint8 (H, W, 3).
+
+    Returns:
+        float32 (H, W), 0 to 1.
+
+    Raises:
+        ValueError: The model gives something else than a probability for each pixel.
+    """
+    output = model.predict_on_batch(image[np.newaxis])
+    if isinstance(output, dict | list | tuple):
+        raise ValueError(f"the model gave {len(output)} outputs; it must give one, the map")
+    output = np.asarray(output, np.float32)
+    if output.ndim != 4 or output.shape[:3] != (1, *image.shape[:2]):
+        raise ValueError(
+            f"the model gave {output.shape} for a picture of {image.shape[:2]}; "
+            "it must give a probability for each pixel"
+        )
+    probability = output[0, ..., 0]
+    if not np.isfinite(probability).all():
+        raise ValueError("the model gave values that are not finite; its weights are damaged")
+    if probability.min() < 0 or probability.max() > 1:
+        raise ValueError(
+            f"the model gave values from {probability.min():.3g} to {probability.max():.3g}; "
+            "probabilities are 0 to 1: end it with a sigmoid"
+        )
+    return probability
+
+
 class ModelLocalizer(Localizer):
     """A Keras model as a localizer: small pictures whole, large ones in blended tiles.
 
@@ -173,15 +234,7 @@ class ModelLocalizer(Localizer):
 
     def _run(self, image: np.ndarray) -> np.ndarray:
         with self._lock:
-            output = np.asarray(self.model.predict_on_batch(image[np.newaxis]), np.float32)
-        if output.ndim != 4 or output.shape[:3] != (1, *image.shape[:2]):
-            raise ValueError(
-                f"the model gave {output.shape} for a picture of {image.shape[:2]}; "
-                "it must give a probability for each pixel"
-            )
-        if not np.isfinite(output[..., 0]).all():
-            raise ValueError("the model gave values that are not finite; its weights are damaged")
-        return output[0, ..., 0]
+            return pixel_probabilities(self.model, image)
 
 
 class AllZeros(Localizer):

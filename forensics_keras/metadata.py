@@ -36,9 +36,14 @@ _STRUCTURE = {
 _EXIF_SIZE = (0xA002, 0xA003)
 
 
+# The time is linear: white space is looked at from its beginning only, and never again.
 _XMP_ORIENTATION = re.compile(
-    rb'\s*tiff:Orientation="[0-9]"|<tiff:Orientation>[0-9]</tiff:Orientation>'
+    rb'(?<!\s)\s*+tiff:Orientation="[0-9]"|<tiff:Orientation>[0-9]</tiff:Orientation>'
 )
+
+
+MAX_METADATA_BYTES = 2**20
+"""Most bytes of EXIF, of XMP and of an ICC profile that a copy of a picture keeps."""
 
 
 class Metadata(NamedTuple):
@@ -84,8 +89,14 @@ def read_metadata(image: Image.Image, is_cut: bool) -> Metadata:
         profile = b""
         conversions.append("ICC profile left out, for it is not one of RGB colours")
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    xmp = _XMP_ORIENTATION.sub(b"", xmp.encode() if isinstance(xmp, str) else xmp)
-    return Metadata(exif, profile, xmp, tuple(conversions))
+    xmp = xmp.encode(errors="surrogateescape") if isinstance(xmp, str) else xmp
+    kept = {"EXIF": exif, "ICC profile": profile, "XMP": xmp}
+    for kind, content in kept.items():
+        if len(content) > MAX_METADATA_BYTES:
+            kept[kind] = b""
+            conversions.append(f"{kind} left out, for it has over {MAX_METADATA_BYTES:,} bytes")
+    exif, profile, xmp = kept.values()
+    return Metadata(exif, profile, _XMP_ORIENTATION.sub(b"", xmp), tuple(conversions))
 
 
 def _conversions(image: Image.Image, is_cut: bool) -> list[str]:

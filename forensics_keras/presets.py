@@ -1,6 +1,6 @@
 """Trained weights with their model cards: what `from_preset` loads and `save_preset` makes.
 
-A preset is a folder of files, none of which can hold code:
+A preset is a folder of files, none of which can hold code; it may come from a stranger:
 
 * `card.json`, the model card: what was trained, on what, how, how well, and for what use;
 * `weights.npz`, the model's weights by variable path, in float16, whose SHA-256 the card holds;
@@ -10,19 +10,20 @@ A preset is a folder of files, none of which can hold code:
 from __future__ import annotations
 
 import hashlib
+import inspect
 import io
-import json
 import os
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from forensics_keras.archives import check_model_file, read_arrays
 from forensics_keras.files import write_atomically
-from forensics_keras.model_card import CARD_FIELDS
-from forensics_keras.records import write_json
+from forensics_keras.images import read_bytes
+from forensics_keras.model_card import CARD_FIELDS, ModelCard, read_card
+from forensics_keras.records import to_json, write_json
 
 if TYPE_CHECKING:  # reading a card must not take the seconds that importing Keras takes
     import keras
@@ -73,14 +74,7 @@ class PresetStore:
             ValueError: If there is no such preset, or its card is damaged.
         """
         path = self._folder(name_or_folder) / CARD_FILE
-        try:
-            card = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise ValueError(f"{path}: not a model card: {error}") from error
-        missing = {*CARD_FIELDS, "sha256", "bytes"} - set(card if isinstance(card, dict) else ())
-        if missing:
-            raise ValueError(f"{path}: the model card lacks {', '.join(sorted(missing))}")
-        return card
+        return read_card(read_bytes(path), ModelCard, path)
 
     def load(self, name_or_folder: str | os.PathLike) -> keras.Model:
         """Builds the network of a preset and gives it the trained weights, in float32.
@@ -101,7 +95,7 @@ class PresetStore:
         """
         card = self.card(name_or_folder)
         path = self._folder(name_or_folder) / WEIGHTS_FILE
-        data = b"".join(part.read_bytes() for part in weights_files(path.parent))
+        data = b"".join(map(read_bytes, weights_files(path.parent)))
         found = hashlib.sha256(data).hexdigest()
         if found != card["sha256"]:
             raise ValueError(
@@ -141,13 +135,44 @@ class PresetStore:
         builders = self.builders()
         try:
             builder = builders[architecture["name"]]
+            _check_arguments(builder, architecture["arguments"])
             return builder(**architecture["arguments"])
-        except (KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # Keras and its backends raise many kinds on odd arguments
             known = ", ".join(builders)
             raise ValueError(
                 f"{path}: cannot build the architecture {architecture} "
                 f"(known: {known}): {type(error).__name__}: {error}"
             ) from error
+
+
+_TIMES_DEFAULT, _ALWAYS_FINE = 4, 64
+
+
+def _check_arguments(builder: Callable[..., keras.Model], arguments: Mapping[str, Any]) -> None:
+    """Refuses numbers that would make a network too large for any memory.
+
+    A network may be a few times as wide as its builder's default.
+
+    Raises:
+        TypeError: If the builder has no such argument.
+        ValueError: If a number is too large.
+    """
+    defaults = {
+        name: parameter.default for name, parameter in inspect.signature(builder).parameters.items()
+    }
+    for name, value in arguments.items():
+        if name not in defaults:
+            raise TypeError(f"there is no argument {name}")
+        default = defaults[name]
+        ordinary = _largest(default) if default is not inspect.Parameter.empty else 0
+        limit = max(_TIMES_DEFAULT * ordinary, 0 if isinstance(default, float) else _ALWAYS_FINE)
+        if name != "seed" and _largest(value) > limit:
+            raise ValueError(f"{name} is {value}; the most is {limit:g}")
+
+
+def _largest(value: Any) -> float:
+    values = value if isinstance(value, list | tuple) else [value]
+    return max((abs(one) for one in values if isinstance(one, int | float)), default=0)
 
 
 def assign_weights(model: keras.Model, data: bytes, path: str | os.PathLike) -> None:
@@ -163,25 +188,9 @@ def assign_weights(model: keras.Model, data: bytes, path: str | os.PathLike) -> 
     """
     from keras import ops
 
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            weights = dict(arrays)
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: not a weights file: {error}") from error
     variables = _weights_by_path(model)
-    missing, unknown = set(variables) - set(weights), set(weights) - set(variables)
-    if missing or unknown:
-        raise ValueError(
-            f"{path}: does not fit {model.name}: "
-            f"missing {sorted(missing) or 'none'}, unknown {sorted(unknown) or 'none'}"
-        )
-    for name, variable in variables.items():
-        value = weights[name]
-        if value.shape != tuple(variable.shape) or value.dtype.kind != "f":
-            raise ValueError(
-                f"{path}: {name} is {value.dtype} of shape {value.shape}, "
-                f"{model.name} needs floats of shape {tuple(variable.shape)}"
-            )
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    weights = read_arrays(data, shapes, model.name, path)
     for name, variable in variables.items():
         variable.assign(weights[name])
         if variable.constraint is not None:
@@ -219,11 +228,9 @@ def save_preset(model: keras.Model, folder: str | os.PathLike, card: Mapping[str
     empty = [field for field in CARD_FIELDS if card.get(field) in (None, "", [], {})]
     if empty:
         raise ValueError(f"{folder}: the model card needs {', '.join(empty)}")
-    architecture = card["architecture"]
-    if not isinstance(architecture, Mapping) or set(architecture) != {"name", "arguments"}:
-        raise ValueError(f"{folder}: architecture must have name and arguments: {architecture}")
     data = encode_weights(model)
     card = {**card, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    read_card(to_json(card).encode(), ModelCard, folder)
     _write_weights(Path(folder), data)
     write_json(Path(folder) / CARD_FILE, card)
     return card
@@ -287,16 +294,20 @@ def load_model_file(path: str | os.PathLike) -> keras.Model:
     """Loads a model that Keras saved, such as a checkpoint of training, for prediction.
 
     Args:
-        path: `.keras` file.
+        path: `.keras` file. It builds whatever layers it names: load only files of people whom
+            you trust.
 
     Returns:
         The model, not compiled.
 
     Raises:
-        ValueError: If the file is missing, damaged, or needs code that is not loaded.
+        ValueError: If the file is missing, damaged, larger unpacked than it can honestly be, or
+            needs code that is not loaded.
+        OSError: If it is no regular file, or cannot be read.
     """
     import keras
 
+    check_model_file(path)
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds on damaged files

@@ -26,7 +26,11 @@ def add_predict(commands: argparse._SubParsersAction) -> None:
     weights.add_argument(
         "--preset", default="irl_small", help="Shipped preset or its folder (default: %(default)s)"
     )
-    weights.add_argument("--weights", metavar="FILE.keras", help="Model saved by Keras instead")
+    weights.add_argument(
+        "--weights",
+        metavar="FILE.keras",
+        help="Model saved by Keras instead, by somebody whom you trust",
+    )
     method.add_argument(
         "--threshold",
         type=command_line.threshold,

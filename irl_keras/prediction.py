@@ -23,7 +23,7 @@ import numpy as np
 
 from forensics_keras import batch, images, metrics
 from forensics_keras.figures import encode_map, encode_overlay
-from forensics_keras.localizer import Localizer, ModelLocalizer
+from forensics_keras.localizer import Localizer, ModelLocalizer, check_model
 from forensics_keras.presets import load_model_file
 from irl_keras.presets import calibrated_threshold, from_preset, read_card
 
@@ -123,6 +123,8 @@ def _from_weights(path: str, threshold: float | None) -> tuple[Method, Callable[
     def load() -> Localizer:
         from irl_keras import networks  # noqa: F401  Keras loads models whose layers it knows
 
-        return ModelLocalizer(load_model_file(path), name, chosen)
+        model = load_model_file(path)
+        check_model(model, path)
+        return ModelLocalizer(model, name, chosen)
 
     return method, load

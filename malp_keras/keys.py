@@ -14,25 +14,35 @@ verified with it alone.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from forensics_keras import images, presets
+from forensics_keras import images, model_card, presets
 from forensics_keras.files import write_atomically
+from forensics_keras.model_card import Architecture, Form, Name
 from forensics_keras.records import to_json
 from malp_keras.calibration import Calibration
-from malp_keras.presets import build, from_preset, read_card
+from malp_keras.presets import build, check_templates, from_preset, read_card
 
 if TYPE_CHECKING:  # what only reads a key's card needs no Keras
     from malp_keras.layers import TemplateLayer
     from malp_keras.malp import MaLP
 
 _FIRST_LINE = b"MaLP key 1\n"
-_CARD_FIELDS = {"name", "preset", "architecture", "calibration", "made", "recipe"}
+
+
+class KeyCard(Form):
+    """The fields of a key's card."""
+
+    name: Name
+    preset: dict[str, Any]
+    architecture: Architecture
+    calibration: dict[str, Any]
+    made: str
+    recipe: Any
 
 
 def renew_templates(layer: TemplateLayer, seed: int | None = None) -> None:
@@ -75,10 +85,12 @@ def save_key(
         OSError: The file cannot be written.
     """
     refuse_existing(path, overwrite)
-    _check_card(card, path)
-    body = to_json(card).encode() + b"\n" + presets.encode_weights(model)
+    check_templates(model, path)
+    text = to_json(card).encode()
+    _read_card(text, path)
+    body = text + b"\n" + presets.encode_weights(model)
     first_lines = _FIRST_LINE + hashlib.sha256(body).hexdigest().encode() + b"\n"
-    write_atomically(path, first_lines + body, private=True)
+    write_atomically(path, first_lines + body, private=True, exists_ok=overwrite)
 
 
 def refuse_existing(path: str | os.PathLike, overwrite: bool) -> None:
@@ -122,6 +134,7 @@ def load_key(path: str | os.PathLike) -> MaLP:
     card, weights = _read(path)
     model = build(card["architecture"], path)
     presets.assign_weights(model, weights, path)
+    check_templates(model, path)
     return model
 
 
@@ -133,16 +146,13 @@ def _read(path: str | os.PathLike) -> tuple[dict, bytes]:
     if hashlib.sha256(body).hexdigest().encode() != sha256:
         raise ValueError(f"{path}: is damaged (wrong SHA-256); take it from your copy of it")
     text, _, weights = body.partition(b"\n")
-    card = json.loads(text)
-    _check_card(card, path)
-    return {**card, "sha256": sha256.decode()}, weights
+    return {**_read_card(text, path), "sha256": sha256.decode()}, weights
 
 
-def _check_card(card: Mapping[str, object], path: str | os.PathLike) -> None:
-    missing = _CARD_FIELDS - card.keys()
-    if missing:
-        raise ValueError(f"{path}: the key's card lacks {', '.join(sorted(missing))}")
+def _read_card(text: bytes, path: str | os.PathLike) -> dict:
+    card = model_card.read_card(text, KeyCard, path)
     Calibration.of_card(card)
+    return card
 
 
 # --- what commands work with ----------------------------------------------------------------------

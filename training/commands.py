@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensics_keras.command_line import at_least, refuse, renamed
+from forensics_keras.command_line import at_least, nonempty_path, refuse, renamed
 from forensics_keras.files import write_atomically
 
 if TYPE_CHECKING:
@@ -87,18 +87,20 @@ def add_preset(commands: Commands) -> None:
     )
     parser.add_argument("--config", required=True, help="Its config file, or the name of one")
     parser.add_argument("--stage", help="The stage that was trained (default: the last)")
-    parser.add_argument("--training", type=Path, required=True, help="Its output folder")
+    parser.add_argument("--training", type=nonempty_path, required=True, help="Its output folder")
     parser.add_argument(
         "--best", action="store_true", help="Take its best epoch (best.keras), not its last one"
     )
     parser.add_argument(
         "--metrics",
-        type=Path,
+        type=nonempty_path,
         nargs="*",
         default=[],
         help="The metrics.json files of evaluate.py, measured with this preset",
     )
-    parser.add_argument("--out", type=Path, required=True, help="Folder of the preset, named so")
+    parser.add_argument(
+        "--out", type=nonempty_path, required=True, help="Folder of the preset, named so"
+    )
     parser.set_defaults(run=_write_preset)
 
 
@@ -107,7 +109,7 @@ def add_cards(commands: Commands) -> None:
     parser = commands.add_parser("cards", help="Write the page of model cards")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=nonempty_path,
         default=Path("docs/model_cards.md"),
         help="The Markdown file (default: %(default)s)",
     )
@@ -130,7 +132,7 @@ def add_key(commands: Commands, calibrate: Calibrate) -> None:
     parser.add_argument(
         "--data",
         nargs="+",
-        type=Path,
+        type=nonempty_path,
         default=[],
         metavar="FOLDER",
         help="Folders of photographs to train and calibrate on, hundreds of them if possible "
@@ -172,14 +174,16 @@ def _add_training(
         "all stages are trained in turn, each in a folder of its own",
     )
     folders = folders or {"nargs": "+", "default": []}
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help=data, **folders)
-    parser.add_argument("--val-data", type=Path, metavar="FOLDER", help=val_data, **folders)
+    parser.add_argument("--data", type=nonempty_path, metavar="FOLDER", help=data, **folders)
+    parser.add_argument(
+        "--val-data", type=nonempty_path, metavar="FOLDER", help=val_data, **folders
+    )
     parser.add_argument(
         "--init", help="Preset or .keras file to train further, with the last stage or --stage"
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=nonempty_path,
         help="Folder to write into; what was begun there goes on (default: named as the config "
         "file and the stage, in runs/)",
     )
@@ -211,7 +215,9 @@ def _add_presets(parser: argparse.ArgumentParser, now: str) -> None:
             if value:
                 refuse(parser, f"{value} is chosen with {now.format(value)} now")
 
-    parser.add_argument("--presets", type=Path, help="Folder to write finished presets into")
+    parser.add_argument(
+        "--presets", type=nonempty_path, help="Folder to write finished presets into"
+    )
     parser.add_argument("name", nargs="?", action=Moved, help=argparse.SUPPRESS)
 
 

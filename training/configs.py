@@ -114,14 +114,22 @@ def read_stage(
 def read_recipe(recipe: str, kind: type) -> Experiment:
     """Reads the experiment that a model card names, also one from when stages were files.
 
+    A card may come from a stranger and a config file is a program, so that only those in `configs/`
+    are read.
+
     Raises:
         ValueError: If there is none.
     """
     path, _, stage = recipe.partition(" --stage ")
-    before = None if (ROOT / path).is_file() else config_of_stage(Path(path).stem)
-    if before is not None:
-        return before.stage(Path(path).stem)
-    return read_stage(ROOT / path, stage or None, kind)
+    name = Path(path).stem
+    if path != f"configs/{name}.py":
+        raise ValueError(f"{recipe}: is no experiment of configs/; name one with --config")
+    if name in {file.stem for file in FOLDER.glob("*.py")}:
+        return read_stage(FOLDER / f"{name}.py", stage or None, kind)
+    before = config_of_stage(name)
+    if before is None:
+        raise ValueError(f"{recipe}: no such config file; name another with --config")
+    return before.stage(name)
 
 
 def config_of_stage(name: str) -> Config | None:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import math
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from forensics_keras.callbacks import (
     tensorboard,
     trim_csv_log,
 )
+from forensics_keras.files import locked
 from forensics_keras.presets import load_model_file
 from training import loop
 from training.experiments import Experiment
@@ -179,8 +181,9 @@ class TrainingRun(ABC):
         Raises:
             ValueError: If the folder holds another experiment, or the training diverged; and as
                 the readers of data and weights.
-            OSError: If something cannot be read or written.
+            OSError: If something cannot be read or written, or another process writes there.
         """
+        self._refuse_others_files()
         if self.is_finished():
             return load_model_file(self.out / "last.keras")
         self._check_source()
@@ -191,6 +194,22 @@ class TrainingRun(ABC):
         with self.scope(), loop.precision(self.precision):
             model = keras.models.load_model(checkpoint) if checkpoint else self.new_model()
         # After all inputs were read: a mistyped one leaves no folder that would refuse the right.
+        with locked(self.out):
+            self._fit(model, epochs_done, backup)
+        return model
+
+    def _refuse_others_files(self) -> None:
+        """Refuses a folder with files of a training's names, but no record of one."""
+        if (self.out / "experiment.json").exists():
+            return
+        for name in ("last.keras", "best.keras", "log.csv", "backup"):
+            if os.path.lexists(self.out / name):
+                raise ValueError(
+                    f"{self.out / name}: exists, without the experiment.json of a training; "
+                    "choose another --out"
+                )
+
+    def _fit(self, model: keras.Model, epochs_done: int, backup: EpochBackup) -> None:
         write_record(self.out / "experiment.json", self.record())
         log = self.out / "log.csv"
         rows = trim_csv_log(log, epochs_done)
@@ -213,7 +232,6 @@ class TrainingRun(ABC):
         if model.stop_training:
             raise ValueError(f"the loss became infinite or not a number; see {log}")
         save_model_atomically(model, self.out / "last.keras")
-        return model
 
     def _best_checkpoint(self, rows: Sequence[Mapping[str, str]]) -> list[BestCheckpoint]:
         """Keeps the best epoch of all, those in the rows of the log included."""

@@ -12,6 +12,7 @@ What holds for all of them:
 
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,8 @@ import numpy as np
 from datasets.manipulations.base import Manipulated, Manipulation
 from datasets.pairs import files_by_name
 from datasets.photographs.sources import find_pictures, list_photographs
-from forensics_keras.images import read_image, read_mask
+from forensics_keras.archives import check_model_file
+from forensics_keras.images import read_bytes, read_image, read_mask
 
 Run = Callable[[np.ndarray], np.ndarray]
 """A network: float32 pictures (N, H, W, 3) in, float32 pictures of the same shape out."""
@@ -116,6 +118,7 @@ def from_keras(
     source = model
     if not isinstance(model, keras.Model):
         with _reading(Path(model), "a Keras model"):
+            check_model_file(model)
             model = keras.saving.load_model(model, compile=False)
     name = name or (model.name if source is model else Path(source).stem)
     inputs = getattr(model, "inputs", None) or []  # a subclassed model knows none
@@ -139,7 +142,8 @@ def from_saved_model(
 ) -> Manipulation:
     """Makes a manipulation of a TensorFlow SavedModel from pictures to pictures.
 
-    TensorFlow runs it, whatever backend Keras has.
+    TensorFlow runs it, whatever backend Keras has. A SavedModel is a program, which may read and
+    write files: load only those of people whom you trust.
 
     Args:
         folder: Folder of the SavedModel; its pictures are (N, H, W, 3).
@@ -199,11 +203,13 @@ def from_onnx(
         The manipulation, of the family "generative".
 
     Raises:
-        ValueError: The file is no ONNX model, or has operations that OpenCV does not know.
+        ValueError: The file is no ONNX model, takes weights from outside its folder, or has
+            operations that OpenCV does not know.
         OSError: The file is missing.
     """
     path = Path(path)
     with _reading(path, "an ONNX model"):
+        _check_external_data(path)
         network = cv2.dnn.readNetFromONNX(os.fspath(path))
     lock = threading.Lock()  # a network of OpenCV holds its input
 
@@ -216,6 +222,24 @@ def from_onnx(
         return result.transpose(0, 2, 3, 1) if channels_first and result.ndim == 4 else result
 
     return _network(name or path.stem, run, value_range, size)
+
+
+_LOCATION = b"\x0a\x08location"
+"""Protocol buffer of a key; its value, the path of a file with weights, should follow."""
+
+
+def _check_external_data(path: Path) -> None:
+    """Refuses weights in files that do not lie beside the model."""
+    content = read_bytes(path)
+    for found in re.finditer(re.escape(_LOCATION), content):
+        end = found.end()
+        # A value of over 127 bytes has a longer length, and is no file beside the model.
+        if content[end : end + 1] != b"\x12" or content[end + 1] > 127:
+            raise ValueError("names a file of weights in an unusual way")
+        name = os.fsdecode(content[end + 2 : end + 2 + content[end + 1]])
+        file = (path.parent / name).resolve()
+        if not file.is_relative_to(path.parent.resolve()):
+            raise ValueError(f"takes weights from outside its folder, {name}")
 
 
 def _forward(network: cv2.dnn.Net, picture: np.ndarray, path: Path) -> np.ndarray:

@@ -19,7 +19,7 @@ from datasets.open import pair_folders
 from evaluation.methods import Loaded, load_file
 from evaluation.pictures import Source, say_failures
 from evaluation.report import Report, write_table
-from forensics_keras.command_line import ExitCode, at_least
+from forensics_keras.command_line import ExitCode, at_least, nonempty_path
 from forensics_keras.tables import text_table
 from training import loop
 from training.commands import add_precision
@@ -306,7 +306,7 @@ def add_options(parser: argparse.ArgumentParser, names: Sequence[str]):
     add, effort = table.add_argument, table.add_mutually_exclusive_group()
     add("--table", choices=names, help="Table to make; docs/evaluation.md says what is in each")
     text = "Folder with scenes/ and faces/, each with train/, val/ and test/ photographs"
-    add("--corpora", type=Path, metavar="FOLDER", help=f"{text} (default: bundled ones)")
+    add("--corpora", type=nonempty_path, metavar="FOLDER", help=f"{text} (default: bundled ones)")
     effort.add_argument("--plan", action="store_true", help="Only say what would be trained")
     text = "Run of minutes: tiny networks, few pictures, marked numbers"
     effort.add_argument("--quick", action="store_true", help=text)

@@ -179,7 +179,9 @@ def make_trained(run: MaLPEvaluation) -> int:
     methods = sorted((one.method for one in loaded), key=lambda method: not method.protects)
     sources = held_out_photographs(run, corpora, methods[0].size)
     degradations = (run.degradations or DEGRADATIONS) if asked.name == "unseen" else [CLEAN]
-    found = [find_manipulation(name, run.value_range, run.network_size) for name in tested_on]
+    found = [
+        find_manipulation(name, run.value_range, run.network_size, run.trust) for name in tested_on
+    ]
     measured = measure_methods(sources, methods, Conditions(found, degradations), run.seed)
     mark_seen(measured.records, trained_on)
     weights = [one.weights for one in loaded]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensics_keras.command_line import ExitCode, folder
+from forensics_keras.command_line import ExitCode, nonempty_path
 from forensics_keras.terminal import counted, printable
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class BatchRun:
         )
         output = parser.add_argument_group("output")
         output.add_argument(
-            "-o", "--output", type=folder, required=True, metavar="OUT", help="Output folder"
+            "-o", "--output", type=nonempty_path, required=True, metavar="OUT", help="Output folder"
         )
         output.add_argument(
             "--overwrite",

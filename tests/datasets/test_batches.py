@@ -117,6 +117,21 @@ def test_packed_pairs_give_the_training_samples_of_their_folder(built, tmp_path)
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("name", ["packed.json", "images.npy", "masks.npy"])
+def test_packing_replaces_nothing(built, tmp_path, capsys, name):
+    (tmp_path / name).write_text("mine")
+    assert packed.main(["--pairs", str(built), "--out", str(tmp_path)]) == 2
+    assert f"{name}: exists" in capsys.readouterr().err
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "not JSON"])
+def test_damaged_descriptions_are_refused_by_their_path(tmp_path, content):
+    (tmp_path / "packed.json").write_text(content)
+    with pytest.raises(ValueError, match="packed.json: is damaged"):
+        packed.PackedPairs(tmp_path)
+
+
 def test_pairs_that_cannot_be_packed_give_one_line_and_no_data_set(tmp_path, capsys):
     for name, side in (("a", 20), ("b", 24)):
         write_png(tmp_path / "image" / f"{name}.png", np.zeros((side, side, 3), np.uint8))

@@ -197,7 +197,7 @@ def test_unreadable_photographs_are_named_and_skipped(photographs, tmp_path, cap
     (source / "test").mkdir()
     assert build.main(arguments(source, tmp_path / "pairs")) == 1
     errors = capsys.readouterr().err
-    assert errors.count("broken.jpg") == 1 and "1 photographs were skipped" in errors
+    assert errors.count("broken.jpg") == 1 and "skipped 1 photograph\n" in errors
     assert len(find_pairs(tmp_path / "pairs")) == COUNT
     for path in (source / "train").iterdir():
         path.write_bytes(b"no picture")

@@ -257,3 +257,11 @@ def test_what_cannot_be_used_is_one_line(arguments, message, preset, capsys):
     assert evaluate.main(["malp", *first, *arguments]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and message in error
+
+
+def test_programs_are_loaded_only_when_they_are_trusted(tmp_path):
+    (tmp_path / "saved_model.pb").touch()
+    with pytest.raises(ValueError, match="is a program .*--trust"):
+        find_manipulation(str(tmp_path))
+    with pytest.raises(ValueError, match="cannot be read as a SavedModel"):
+        find_manipulation(str(tmp_path), trust=True)

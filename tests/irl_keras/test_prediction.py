@@ -666,7 +666,7 @@ def test_names_cannot_forge_lines_nor_steer_the_terminal(tmp_path, red_weights, 
 def test_wrong_output_folders_are_refused(tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["predict", "a.png", "-o", ""])
-    assert caught.value.code == 2 and "is empty; name a folder" in capsys.readouterr().err
+    assert caught.value.code == 2 and "the path is empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Private keys: the file, its templates, and how a preset becomes one."""
 
+import hashlib
 import stat
 
 import numpy as np
@@ -147,6 +148,35 @@ def test_cards_are_checked(tmp_path, model):
                 tmp_path / "key", model, {**CARD, "calibration": {**CALIBRATION, **change}}
             )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("template", [0.0, np.nan, np.inf])
+@pytest.mark.parametrize("number", [0, 2])
+def test_templates_that_protect_nothing_are_refused(tmp_path, template, number):
+    model = tiny_malp()
+    changed = templates(model).copy()
+    changed[number] = template
+    model.template_layer.templates.assign(changed)
+    with pytest.raises(ValueError, match="key: has a template that is empty or not finite"):
+        keys.save_key(tmp_path / "mine.key", model, CARD)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("strength", [0.0, -0.1, 1e6])
+def test_strengths_that_protect_nothing_are_refused(tmp_path, model, strength):
+    architecture = {"name": "malp", "arguments": {**ARGUMENTS, "strength": strength}}
+    keys.save_key(tmp_path / "mine.key", model, {**CARD, "architecture": architecture})
+    with pytest.raises(ValueError, match="mine.key: .*(strength of|the most is)"):
+        keys.load_key(tmp_path / "mine.key")
+
+
+@pytest.mark.parametrize("card", [b"[]", b"[" * 10**5, b'{"name": NaN}', b"7", b"", b'{"name": 1}'])
+def test_hostile_cards_of_keys_are_refused_by_their_file(tmp_path, card):
+    body = card + b"\nPK"
+    sha256 = hashlib.sha256(body).hexdigest().encode()
+    (tmp_path / "mine.key").write_bytes(b"MaLP key 1\n" + sha256 + b"\n" + body)
+    with pytest.raises(ValueError, match="mine.key: "):
+        keys.read_key_card(tmp_path / "mine.key")
 
 
 # --- making one -----------------------------------------------------------------------------------

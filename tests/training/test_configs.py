@@ -157,6 +157,18 @@ def test_cards_name_experiments_of_today_and_of_before():
         read_recipe("configs/nothing.py", MaLPExperiment)
 
 
+@pytest.mark.parametrize(
+    "form", ["{0}/evil.py", "configs/{0}/evil.py", "evil.py", "configs/../evil.py"]
+)
+def test_no_file_that_a_card_names_is_ever_run(tmp_path, monkeypatch, form):
+    (tmp_path / "evil.py").write_text("raise SystemExit('was run')")
+    (tmp_path / "malp_local").write_text("raise SystemExit('was run')")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="is no experiment of configs/"):
+        read_recipe(form.format(tmp_path), MaLPExperiment)
+    assert read_recipe("configs/malp_local.py", MaLPExperiment)
+
+
 def test_a_file_of_another_system_is_refused():
     with pytest.raises(ValueError, match="as MaLPExperiment"):
         read_config("irl_paper", MaLPExperiment)

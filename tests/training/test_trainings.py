@@ -12,6 +12,7 @@ import pytest
 import train
 from datasets.forging import ForgingRecipe
 from forensics_keras.callbacks import EpochBackup
+from forensics_keras.files import locked
 from tests.helpers.tiny_trainings import write_config, write_faces
 from training.experiments import IRLExperiment
 from training.inpainters import InpainterRun
@@ -205,3 +206,20 @@ def test_folders_of_data_are_recorded_as_ever(tmp_path):
 
 def irl_experiment():
     return IRLExperiment(recipe=ForgingRecipe(size=32, mask_size=64))
+
+
+@pytest.mark.parametrize("name", ["last.keras", "best.keras", "log.csv", "backup"])
+def test_a_folder_with_files_of_others_is_not_trained_in(tmp_path, capsys, name):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("mine")
+    command = ["irl", "--config", write_config(tmp_path, "irl"), "--out", str(tmp_path / "out")]
+    assert train.main(command) == 2
+    assert f"{name}: exists, without the experiment.json" in capsys.readouterr().err
+    assert [file.read_text() for file in (tmp_path / "out").iterdir()] == ["mine"]
+
+
+def test_two_trainings_never_share_a_folder(tmp_path, capsys):
+    command = ["irl", "--config", write_config(tmp_path, "irl"), "--out", str(tmp_path / "out")]
+    with locked(tmp_path / "out"):
+        assert train.main(command) == 2
+    assert "another process writes here" in capsys.readouterr().err

@@ -223,3 +223,15 @@ def test_pairs_that_do_not_fit_are_refused(pair_folder):
     (pair_folder / "protected/a/1.png").unlink()
     with pytest.raises(ValueError, match="mask without a picture"):
         from_pairs(pair_folder)
+
+
+@pytest.mark.parametrize(
+    "location", ["/etc/passwd", "../weights", "a/../../weights", "x" * 200, None]
+)
+def test_onnx_files_take_no_weights_from_outside_their_folder(tmp_path, location):
+    value = b"" if location is None else _field(2, location.encode())
+    path = tmp_path / "model" / "neg.onnx"
+    path.parent.mkdir()
+    path.write_bytes(_onnx_negative() + b"\x0a\x08location" + value)
+    with pytest.raises(ValueError, match="outside its folder|unusual way"):
+        from_onnx(path)
