@@ -35,7 +35,7 @@ from datasets.packed import pack
 from datasets.photographs.sources import list_photographs
 from datasets.real_fills import toned_like
 from datasets.training_sets import choose
-from forensics_keras.command_line import run_command
+from forensics_keras.command_line import nonempty_path, run_command
 from forensics_keras.images import read_image
 
 NAMES = ("hosts", "fills")
@@ -134,12 +134,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--data", type=Path, nargs="+", required=True, help="Folders of photographs"
+        "--data", type=nonempty_path, nargs="+", required=True, help="Folders of photographs"
     )
     parser.add_argument("--count", type=int, default=1200, help="Crops (default: %(default)s)")
     parser.add_argument("--size", type=int, default=256, help="Side in pixels (default: 256)")
     parser.add_argument("--seed", type=int, default=0, help="Default: %(default)s")
-    parser.add_argument("--out", type=Path, required=True, help="Folder of the arrays")
+    parser.add_argument("--out", type=nonempty_path, required=True, help="Folder of the arrays")
 
     def run(options: argparse.Namespace) -> None:
         photographs = [path for folder in options.data for path in list_photographs(folder)]

@@ -57,7 +57,7 @@ def _check_directories(data: bytes) -> None:
             (at,) = struct.unpack_from(order + place, data, at + count_size + entries * entry)
             if at == 0:
                 return
-    except struct.error:  # cut short or no place of the file: the decoder says so
+    except (struct.error, OverflowError):  # no place in the file: the decoder says so
         return
     raise ValueError(
         f"has more than {MAX_DIRECTORIES:,} pictures, or goes in a circle; save the first by itself"

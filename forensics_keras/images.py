@@ -21,8 +21,10 @@ larger than `MAX_PIXELS` (found from the header, before anything is decoded) or 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -33,6 +35,7 @@ from PIL import Image, PngImagePlugin
 from forensics_keras.containers import check_container
 from forensics_keras.files import open_regular, write_atomically
 from forensics_keras.metadata import Metadata, read_metadata, turn
+from forensics_keras.terminal import counted, library_lines, printable
 
 PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """Lower-case file name endings of the pictures that are looked for in folders."""
@@ -272,24 +275,12 @@ def _decode(
         check_container(data)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
+    said: list[str] = []
     try:
-        with _open(data) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise Image.DecompressionBombError
-            is_cut = ";16" in str(getattr(image, "tile", "")) and not image.mode.startswith("I")
-            image.load()
-            upright = turn(image)
-            if look:
-                look(image, is_cut)
-            image = image if upright is None else image.transpose(upright)
-            image.info.pop("transparency", None)  # a palette's alpha, of which Pillow would warn
-            width, height = image.size
-            result = np.empty((height, width, *channels), np.uint8)
-            step = max(1, _BAND_PIXELS // width)
-            for top in range(0, height, step):
-                bottom = min(top + step, height)
-                result[top:bottom] = convert(image.crop((0, top, width, bottom)))
+        # Libtiff prints what is wrong by itself, without the file's name.
+        is_tiff = data[:2] in (b"II", b"MM")
+        with library_lines() if is_tiff else contextlib.nullcontext([]) as said:
+            result = _pixels(data, convert, channels, look)
     except Image.DecompressionBombError as error:
         raise ValueError(
             f"{name}: has more than {MAX_PIXELS // 10**6} megapixels; cut it or scale it down"
@@ -299,10 +290,39 @@ def _decode(
             f"{name}: is not a picture that can be read ({', '.join(_FORMATS)}); convert it to PNG"
         ) from error
     except Exception as error:  # Pillow's decoders raise nearly every kind on damaged files
-        reason = str(error) or type(error).__name__
+        reason = "; ".join([str(error) or type(error).__name__, *said[:1]])
         raise ValueError(
             f"{name}: cannot be decoded ({reason}); copy it again or convert it to 8-bit PNG"
         ) from error
+    if said:
+        more = f" (and {counted(len(said) - 1, 'more line')})" if said[1:] else ""
+        print(f"{printable(name)}: was read, but is damaged: {said[0]}{more}", file=sys.stderr)
+    return result
+
+
+def _pixels(
+    data: bytes,
+    convert: Callable[[Image.Image], np.ndarray],
+    channels: tuple[int, ...],
+    look: Callable[[Image.Image, bool], None] | None,
+) -> np.ndarray:
+    with _open(data) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise Image.DecompressionBombError
+        is_cut = ";16" in str(getattr(image, "tile", "")) and not image.mode.startswith("I")
+        image.load()
+        upright = turn(image)
+        if look:
+            look(image, is_cut)
+        image = image if upright is None else image.transpose(upright)
+        image.info.pop("transparency", None)  # a palette's alpha, of which Pillow would warn
+        width, height = image.size
+        result = np.empty((height, width, *channels), np.uint8)
+        step = max(1, _BAND_PIXELS // width)
+        for top in range(0, height, step):
+            bottom = min(top + step, height)
+            result[top:bottom] = convert(image.crop((0, top, width, bottom)))
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import unicodedata
 from collections.abc import Iterator
 from typing import Any, TextIO
@@ -53,6 +54,41 @@ def unfailing_output() -> Iterator[None]:
             if stream is not None:
                 stream.flush()
         sys.stdout, sys.stderr = streams
+
+
+_stderr_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def library_lines() -> Iterator[list[str]]:
+    """Catches what libraries in C print to stderr by themselves, such as libtiff and OpenCV.
+
+    It belongs to the whole process, so that one thread at a time does this.
+
+    Yields:
+        List that has the lines, printable, when the block has ended; of more than 64 kB the first.
+    """
+    lines: list[str] = []
+    with _stderr_lock, contextlib.ExitStack() as stack:
+        try:
+            before = os.dup(2)
+        except OSError:  # closed, so that nothing can be printed
+            yield lines
+            return
+        stack.callback(os.close, before)
+        reader, writer = os.pipe()
+        stack.callback(os.close, reader)
+        for end in (reader, writer):
+            os.set_blocking(end, False)  # what does not fit is dropped, and nobody waits
+        os.dup2(writer, 2)
+        os.close(writer)
+        try:
+            yield lines
+        finally:
+            os.dup2(before, 2)
+            with contextlib.suppress(BlockingIOError):
+                said = os.read(reader, 2**16).decode(errors="replace")
+                lines += [printable(line) for line in said.splitlines() if line.strip()]
 
 
 class _Unfailing:

@@ -27,6 +27,7 @@ from datasets.pairs import files_by_name
 from datasets.photographs.sources import find_pictures, list_photographs
 from forensics_keras.archives import check_model_file
 from forensics_keras.images import read_bytes, read_image, read_mask
+from forensics_keras.terminal import library_lines
 
 Run = Callable[[np.ndarray], np.ndarray]
 """A network: float32 pictures (N, H, W, 3) in, float32 pictures of the same shape out."""
@@ -256,7 +257,8 @@ def _reading(path: Path, what: str) -> Iterator[None]:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder; check the path")
     try:
-        yield
+        with library_lines():  # the error says the same
+            yield
     except Exception as error:  # readers of models raise nearly anything for damaged files
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(
