@@ -279,7 +279,10 @@ def _decode(
     try:
         # Libtiff prints what is wrong by itself, without the file's name.
         is_tiff = data[:2] in (b"II", b"MM")
-        with library_lines() if is_tiff else contextlib.nullcontext([]) as said:
+        lines: contextlib.AbstractContextManager[list[str]] = (
+            library_lines() if is_tiff else contextlib.nullcontext([])
+        )
+        with lines as said:
             result = _pixels(data, convert, channels, look)
     except Image.DecompressionBombError as error:
         raise ValueError(
