@@ -4,6 +4,7 @@
     python evaluate.py irl --data PHOTOGRAPHS --limit 20     # forge a folder of photographs
     python evaluate.py irl --data PAIRS --weights FILE.keras # forged elsewhere, with masks
     python evaluate.py irl --data TOOLS --pristine PHOTOGRAPHS   # TOOLS has a pair folder a tool
+    python evaluate.py irl --data TOOLS --pristine PHOTOGRAPHS --preset FOLDER --calibrate
     python evaluate.py irl --table 1 --corpora CORPORA       # a table of the paper; trains its rows
 
 Every picture is localized under each condition, inpainter x degradation; measures are defined in
@@ -23,7 +24,7 @@ import os
 from datasets.forging import Forging
 from datasets.inpainting import FAMILIES, INPAINTERS
 from datasets.pairs import is_pair_folder
-from evaluation import summaries
+from evaluation import irl_calibration, summaries
 from evaluation.measure import Measurements, measure_all
 from evaluation.methods import Loaded, load_file, load_irl_preset
 from evaluation.pictures import (
@@ -48,12 +49,15 @@ from evaluation.tables import core
 from evaluation.tables import irl as tables
 from evaluation.trials import Contestant, forged_trials
 from forensics_keras.command_line import at_least, nonempty_path, threshold
+from forensics_keras.records import to_json
 from forensics_keras.tables import summary_rows
 
 CONDITION = ("method", "inpainter", "degradation")
 BY_METHOD = ("method", "degradation")
 BY_SOURCE = ("method", "data", "degradation")
 DEGRADATIONS = ("clean", "jpeg:90", "jpeg:75", "resize:0.75")
+CALIBRATED_UNDER = ("clean", "jpeg:90", "jpeg:75")
+TABLE_THRESHOLD = 0.5
 USUAL = ("telea", "ns")
 """Inpainters of a single evaluation."""
 FORGED_TITLES = {
@@ -81,9 +85,11 @@ def evaluate(run: IRLEvaluation) -> int:
         return tables.make(run)
     loaded = load(run)
     data, sources = find_pictures(run)
+    if run.calibrate:
+        return calibrate(run, loaded, sources)
     contestant = Contestant(loaded.method, run.degradations or DEGRADATIONS)
     by_tool = data["kind"] == "tools"
-    trials = forged_trials([contestant], run.seed, run.threshold, by_tool=by_tool)
+    trials = forged_trials([contestant], run.seed, loaded.method.threshold, by_tool=by_tool)
     measured = measure_all(sources, trials, run.seed, workers=os.cpu_count())
     code = say_failures(measured.failed, sources)
     write_run(report(run, loaded, data, measured), run.out)
@@ -93,8 +99,19 @@ def evaluate(run: IRLEvaluation) -> int:
 def load(run: IRLEvaluation) -> Loaded:
     """Loads the method to measure."""
     if run.weights:
-        return load_file(run.weights, run.weights.name, run.threshold)
+        return load_file(run.weights, run.weights.name, run.threshold or 0.5)
     return load_irl_preset(run.preset, run.threshold)
+
+
+def calibrate(run: IRLEvaluation, loaded: Loaded, sources: list[Source]) -> int:
+    """Chooses where a preset's verdicts change, and writes it into its card."""
+    degradations = run.degradations or CALIBRATED_UNDER
+    origin = ", ".join(str(folder) for folder in (run.data, *run.pristine))
+    data = f"{len(sources)} pictures of {origin}; {', '.join(degradations)}"
+    found, failed = irl_calibration.calibrate(loaded.method, sources, degradations, run.seed, data)
+    irl_calibration.write_calibration(run.preset, found)
+    print(to_json(found, indent=2))
+    return say_failures(failed, sources)
 
 
 def find_pictures(run: IRLEvaluation) -> tuple[dict, list[Source]]:
@@ -130,7 +147,7 @@ def report(run: IRLEvaluation, loaded: Loaded, data: dict, measured: Measurement
         "data": data,
         "weights": loaded.weights,
         "degradations": run.degradations or DEGRADATIONS,
-        "threshold": run.threshold,
+        "threshold": loaded.method.threshold,
         "seed": seed,
         **found,
         "pictures": groups,
@@ -156,8 +173,10 @@ def add_parser(commands, text: str) -> None:
     text = "Pristine photographs, measured whole beside --data with a pair folder for each tool"
     add = parser.add_argument
     add("--pristine", type=nonempty_path, nargs="+", default=[], metavar="FOLDER", help=text)
-    text = "Probability from which a pixel is flagged (default: %(default)s)"
-    parser.add_argument("--threshold", type=threshold, default=0.5, help=text)
+    text = "Probability from which a pixel is flagged (default: the preset's; 0.5 in tables)"
+    add("--threshold", type=threshold, help=text)
+    text = "Choose the preset's thresholds on --data and --pristine, and write them into its card"
+    add("--calibrate", action="store_true", help=text)
     add = core.add_options(parser, list(tables.TABLES)).add_argument
     text = "Folder of pair folders forged by others, for table 5"
     add("--published", type=nonempty_path, metavar="FOLDER", help=text)
@@ -176,6 +195,10 @@ def read_run(options: argparse.Namespace) -> IRLEvaluation:
     """Makes the run of parsed options; raises ValueError if they do not go together."""
     effort = ("width", "crop_size", "learning_rate", "pairs")
     core.check_options(options, options.table is not None, effort, ("published",))
+    if options.calibrate and options.table:
+        raise ValueError("--calibrate and --table are two commands")
+    if options.calibrate and (options.weights or not options.pristine):
+        raise ValueError("--calibrate needs --preset, --data with tools, and --pristine")
     if options.pairs and not options.corpora:
         raise ValueError("--pairs needs --corpora: the bundled photographs are too few for it")
     table = core.read_table(
@@ -185,4 +208,6 @@ def read_run(options: argparse.Namespace) -> IRLEvaluation:
         pairs=options.pairs,
         model={"width": options.width} if options.width else {},
     )
+    if table and options.threshold is None:
+        options.threshold = TABLE_THRESHOLD  # all networks of a table at the same one
     return read_options(IRLEvaluation, options, table)

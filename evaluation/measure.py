@@ -175,7 +175,10 @@ def map_scores(trial: Trial, finding: Finding) -> dict[str, float]:
     """Scores a map against the exact mask; see the top of this module."""
     threshold = trial.method.threshold
     if trial.truth != MANIPULATED:
-        return metrics.untouched_scores(finding.map, threshold)
+        scores = metrics.untouched_scores(finding.map, threshold)
+        if finding.reliability is not None:  # its verdict does not follow from the flagged pixels
+            scores["picture_flagged"] = finding.verdict == MANIPULATED
+        return scores
     if not is_localized(trial):
         return dict.fromkeys(LOCALIZATION_MEASURES, float("nan"))
     return metrics.localization_scores(finding.map, trial.mask, threshold)

@@ -72,11 +72,14 @@ class Proactive(Protector):
         return Finding(fakeness, score, verdict, self.threshold, {"cosine": cosine})
 
 
-def load_irl_preset(name_or_folder: str, threshold: float = 0.5, name: str = "") -> Loaded:
-    """Loads IRL-Net or a baseline from a preset; tables may call it by another name."""
+def load_irl_preset(name_or_folder: str, threshold: float | None = None, name: str = "") -> Loaded:
+    """Loads IRL-Net or a baseline from a preset; tables may call it by another name.
+
+    Without a threshold it is the preset's.
+    """
     card = irl_keras.read_card(name_or_folder)
-    model = irl_keras.from_preset(name_or_folder)
-    method = ModelLocalizer(model, name or card["name"], threshold)
+    method = irl_keras.Localizer.from_preset(name_or_folder, threshold)
+    method.name = name or card["name"]
     weights = {"name": card["name"], "sha256": card["sha256"]}
     return Loaded(method, {**weights, "training": f"shipped, {card['recipe']}"})
 

@@ -54,15 +54,17 @@ class IRLEvaluation(EvaluationRun):
 
     Attributes:
         inpainters: Photographs are forged with these; `None` for the usual or the table's.
-        threshold: A pixel is flagged from this probability on, 0 to 1.
+        threshold: A pixel is flagged from this probability on, 0 to 1; `None` for the preset's.
         published: Folder of pair folders forged by others, for tables.
         pristine: Folders of photographs, measured whole beside `data`, each a source of its own.
+        calibrate: Whether the preset's thresholds are chosen, instead of measuring.
     """
 
     inpainters: tuple[str, ...] | None = None
-    threshold: float = 0.5
+    threshold: float | None = None
     published: Path | None = None
     pristine: tuple[Path, ...] = ()
+    calibrate: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

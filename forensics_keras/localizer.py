@@ -37,6 +37,8 @@ class Finding:
         verdict: The method's judgement in one word or two, such as `"manipulated"`.
         threshold: A pixel is flagged from this value of the map on, 0 to 1.
         details: What else the method knows, by name: the cosine of MaLP's template, for one.
+        reliability: Each pixel's probability that its judgement is right, float32 (H, W), 0 to 1;
+            `None` of methods that do not know it.
     """
 
     map: np.ndarray
@@ -44,6 +46,7 @@ class Finding:
     verdict: str
     threshold: float
     details: Mapping[str, float] = field(default_factory=dict)
+    reliability: np.ndarray | None = None
 
     @property
     def mask(self) -> np.ndarray:
@@ -229,8 +232,13 @@ class ModelLocalizer(Localizer):
         check_picture(image)
         height, width = image.shape[:2]
         if height * width <= self.whole_limit:
-            return self._found(self._run(image))
-        return self._found(tiling.localize_in_tiles(image, self._run, self.tile, self.overlap))
+            return self._judged(image, self._run(image))
+        tiles = tiling.localize_in_tiles(image, self._run, self.tile, self.overlap)
+        return self._judged(image, tiles)
+
+    def _judged(self, image: np.ndarray, probability: np.ndarray) -> Finding:
+        """Returns what is found in a picture whose map is known."""
+        return self._found(probability)
 
     def _run(self, image: np.ndarray) -> np.ndarray:
         with self._lock:
