@@ -39,6 +39,7 @@ from tqdm import tqdm
 
 from datasets.forging import crop, random_window
 from datasets.inpainting import FAMILIES, INPAINTERS, UNTOUCHED, inpaint, member, weights_sha256
+from datasets.mask_kinds import KINDS, draw_mask
 from datasets.masks import free_form_mask
 from datasets.photographs.selection import read_selection
 from datasets.photographs.sources import SOURCES, SPLITS, list_photographs, photographs_of
@@ -72,9 +73,10 @@ class Plan:
         folder: Folder that the photographs' names are relative to.
         photographs: Names in the order in which they are used, again and again.
         inpainters: Keys of `INPAINTERS` or `FAMILIES`, or `UNTOUCHED`, used in turn.
-        masks: Files of holes to draw from; none for free-form masks.
+        masks: Files of holes to draw from; none for drawn masks.
         size: Side of the pairs, in pixels.
         seed: Non-negative integer.
+        mask_kind: Kind of the drawn masks, `FREE_FORM` or one of `datasets.mask_kinds.KINDS`.
     """
 
     folder: Path
@@ -83,6 +85,7 @@ class Plan:
     masks: tuple[Path, ...]
     size: int
     seed: int
+    mask_kind: str = FREE_FORM
 
 
 class BuiltPair(NamedTuple):
@@ -155,6 +158,8 @@ def _first_readable(plan: Plan, number: int) -> tuple[str, np.ndarray, list[str]
 
 
 def _mask(plan: Plan, seed: int) -> np.ndarray:
+    if plan.mask_kind != FREE_FORM:
+        return draw_mask(plan.mask_kind, plan.size, plan.size, np.random.default_rng(seed))
     if not plan.masks:
         return free_form_mask(plan.size, plan.size, seed)
     path = plan.masks[seed % len(plan.masks)]
@@ -232,7 +237,7 @@ class Build:
             all of the part.
         split: Member of `SPLITS`, the part of the photographs to use.
         inpainters: Inpainters and families that are used in turn.
-        masks: Folder of holes, or `FREE_FORM`.
+        masks: `FREE_FORM`, one of `datasets.mask_kinds.KINDS`, or a folder of holes.
         count: Pairs in all.
         size: Side of the pairs, in pixels.
         seed: Non-negative integer.
@@ -262,14 +267,16 @@ class Build:
             ValueError: If there are no photographs or masks, or the selection has others.
         """
         names = self._photographs()
+        drawn = self.masks in (FREE_FORM, *KINDS)
         order = np.random.default_rng(self.seed).permutation(len(names))
         return Plan(
             folder=self.data,
             photographs=tuple(names[index] for index in order),
             inpainters=self.inpainters,
-            masks=() if self.masks == FREE_FORM else tuple(list_photographs(self.masks)),
+            masks=() if drawn else tuple(list_photographs(self.masks)),
             size=self.size,
             seed=self.seed,
+            mask_kind=self.masks if drawn else FREE_FORM,
         )
 
     def _photographs(self) -> list[str]:
@@ -292,7 +299,7 @@ class Build:
             "split": self.split,
             "photographs": len(plan.photographs),
             "listed_sha256": hashlib.sha256(listed.encode(errors="surrogateescape")).hexdigest(),
-            "masks": FREE_FORM if not plan.masks else len(plan.masks),
+            "masks": len(plan.masks) or plan.mask_kind,
             "inpainters": {
                 name: {one: weights_sha256(one) for one in FAMILIES.get(name, (name,))}
                 for name in plan.inpainters
@@ -422,8 +429,8 @@ def _parser() -> argparse.ArgumentParser:
     text = f"Inpainters that are used in turn; any of {', '.join(known)}"
     names = {"choices": known, "nargs": "+", "required": True, "metavar": "NAME"}
     add("--inpainters", **names, help=text)
-    text = "Folder of holes that are used instead of free-form ones"
-    add("--masks", default=Build.masks, metavar="FOLDER", help=text)
+    text = f"{FREE_FORM}, a kind ({', '.join(KINDS)}), or a folder of holes {default}"
+    add("--masks", default=Build.masks, metavar="KIND|FOLDER", help=text)
     add("--count", type=at_least(1), required=True, help="Number of pairs in all")
     text = f"Side of the pairs, in pixels {default}"
     add("--size", type=at_least(16), default=Build.size, help=text)

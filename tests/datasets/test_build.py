@@ -15,6 +15,7 @@ import pytest
 from datasets import build
 from datasets.forging import Window, crop
 from datasets.inpainting import FAMILIES, inpaint, weights_sha256
+from datasets.mask_kinds import draw_mask
 from datasets.masks import free_form_mask
 from datasets.pairs import find_pairs, read_pair
 from datasets.photographs.selection import select, write_selection
@@ -81,6 +82,15 @@ def test_the_manifest_says_how_each_pair_was_made(built, photographs):
         assert record["mask_share"] == pytest.approx(mask.mean(), abs=1e-6)
     assert {record["inpainter"] for record in records(built)} == {"telea", "ns"}
     assert {record["photograph"].split("/")[0] for record in records(built)} == {"train"}
+
+
+def test_masks_of_a_kind_are_drawn_from_the_recorded_seed(photographs, tmp_path):
+    more = ("--masks", "scratches", "--count", "2")
+    assert build.main(arguments(photographs, tmp_path / "thin", *more)) == 0
+    for pair, record in zip(find_pairs(tmp_path / "thin"), records(tmp_path / "thin"), strict=True):
+        rng = np.random.default_rng(record["mask_seed"])
+        np.testing.assert_array_equal(read_pair(pair)[1], draw_mask("scratches", 64, 64, rng))
+    assert json.loads((tmp_path / "thin/build.json").read_text())["masks"] == "scratches"
 
 
 def test_networks_are_named_with_their_weights(photographs, tmp_path):
