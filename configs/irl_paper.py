@@ -1,10 +1,12 @@
-"""The paper's own settings (section IV-A), on photographs forged on the fly.
+"""The paper's own settings (section IV-A and IV-B), on photographs forged on the fly.
 
+    python train.py irl --config configs/irl_paper.py --stage irl_gc --data PLACES2 \
+        --layout places2_256 --selection places2.json --out runs/irl_gc
+    python train.py irl --config configs/irl_paper.py --stage ldicn --data CELEBA --layout celeba
     python train.py irl --config configs/irl_paper.py --data PHOTOGRAPHS --out runs/irl_paper
-    python train.py irl --config configs/irl_paper.py --stage ldicn --data PHOTOGRAPHS
 
-The variants are the paper's setting for one inpainter each, and its baselines on the same crops in
-the same number.
+The paper trains one network for each inpainter: the variants. The experiment itself mixes all
+three, and the other variants are the paper's baselines on the same pictures in the same number.
 """
 
 from dataclasses import replace
@@ -13,8 +15,11 @@ from datasets.forging import ForgingRecipe
 from training.experiments import IRLExperiment
 
 experiment = IRLExperiment(
-    # Whole 256x256 pictures without augmentation.
-    recipe=ForgingRecipe(size=256, mask_size=256),
+    # Whole pictures of 256x256 pixels without augmentation: what is smaller or larger, such as
+    # CelebA's of 178x218, is scaled with its sides apart, and nothing is cropped or mirrored.
+    recipe=ForgingRecipe(
+        size=256, mask_size=256, inpainters={"gc": 1.0, "ca": 1.0, "ec": 1.0}, whole=True
+    ),
     learning_rate=1e-4,
     batch_size=16,
     # 10 epochs of 50,000 pairs.

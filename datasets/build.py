@@ -37,12 +37,12 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from datasets.forging import crop, random_window
+from datasets.forging import crop, random_window, whole_picture
 from datasets.inpainting import FAMILIES, INPAINTERS, UNTOUCHED, inpaint, member, weights_sha256
 from datasets.mask_kinds import KINDS, draw_mask
 from datasets.masks import free_form_mask
-from datasets.photographs.selection import read_selection
-from datasets.photographs.sources import SOURCES, SPLITS, list_photographs, photographs_of
+from datasets.photographs.selection import selected_photographs
+from datasets.photographs.sources import SOURCES, SPLITS, list_photographs
 from forensics_keras.command_line import (
     ExitCode,
     at_least,
@@ -77,6 +77,7 @@ class Plan:
         size: Side of the pairs, in pixels.
         seed: Non-negative integer.
         mask_kind: Kind of the drawn masks, `FREE_FORM` or one of `datasets.mask_kinds.KINDS`.
+        whole: Whether `whole_picture` takes the place of cropping.
     """
 
     folder: Path
@@ -86,6 +87,7 @@ class Plan:
     size: int
     seed: int
     mask_kind: str = FREE_FORM
+    whole: bool = False
 
 
 class BuiltPair(NamedTuple):
@@ -129,10 +131,13 @@ def _draw(plan: Plan, number: int) -> BuiltPair:
     mask = _mask(plan, mask_seed)
     if inpainter == UNTOUCHED:
         mask = np.zeros_like(mask)
+    image = crop(photograph, window, plan.size)
+    if plan.whole:
+        image = whole_picture(photograph, plan.size)
     record = {
         "pair": number,
         "photograph": name,
-        "window": window._asdict(),
+        "window": None if plan.whole else window._asdict(),
         "inpainter": inpainter,
         "weights_sha256": weights_sha256(inpainter),
         "mask_seed": mask_seed,
@@ -140,7 +145,7 @@ def _draw(plan: Plan, number: int) -> BuiltPair:
     }
     if unreadable:
         record["unreadable"] = unreadable
-    return BuiltPair(crop(photograph, window, plan.size), mask, record)
+    return BuiltPair(image, mask, record)
 
 
 def _first_readable(plan: Plan, number: int) -> tuple[str, np.ndarray, list[str]]:
@@ -240,6 +245,7 @@ class Build:
         masks: `FREE_FORM`, one of `datasets.mask_kinds.KINDS`, or a folder of holes.
         count: Pairs in all.
         size: Side of the pairs, in pixels.
+        whole: Whether `whole_picture` takes the place of cropping.
         seed: Non-negative integer.
         file_format: Key of `UNITS`.
         workers: Number of processes.
@@ -254,6 +260,7 @@ class Build:
     masks: str = FREE_FORM
     count: int
     size: int = 256
+    whole: bool = False
     seed: int = 0
     file_format: str = "png"
     workers: int = os.cpu_count() or 1
@@ -266,7 +273,7 @@ class Build:
             OSError: If a file or folder is missing or cannot be read.
             ValueError: If there are no photographs or masks, or the selection has others.
         """
-        names = self._photographs()
+        names = selected_photographs(self.data, self.split, self.layout, self.selection)
         drawn = self.masks in (FREE_FORM, *KINDS)
         order = np.random.default_rng(self.seed).permutation(len(names))
         return Plan(
@@ -277,19 +284,8 @@ class Build:
             size=self.size,
             seed=self.seed,
             mask_kind=self.masks if drawn else FREE_FORM,
+            whole=self.whole,
         )
-
-    def _photographs(self) -> list[str]:
-        if not self.selection:
-            return photographs_of(self.layout, self.data, self.split)
-        selection = read_selection(self.selection, self.data)
-        names = selection.parts.get(self.split)
-        if selection.source != self.layout or not names:
-            raise ValueError(
-                f"{self.selection}: selects {', '.join(selection.parts)} of the layout "
-                f"{selection.source}, not {self.split} of {self.layout}"
-            )
-        return names
 
     def settings(self, plan: Plan) -> dict:
         """Describes the data set, as `build.json` keeps it."""
@@ -305,6 +301,7 @@ class Build:
                 for name in plan.inpainters
             },
             "size": plan.size,
+            "whole": plan.whole or None,  # folders from before have none
             "seed": plan.seed,
             "format": self.file_format,
         }
@@ -434,6 +431,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--count", type=at_least(1), required=True, help="Number of pairs in all")
     text = f"Side of the pairs, in pixels {default}"
     add("--size", type=at_least(16), default=Build.size, help=text)
+    text = "Scale whole photographs to the size, instead of cutting crops out of them"
+    add("--whole", action="store_true", help=text)
     add("--seed", type=at_least(0), default=Build.seed, help=f"Seed of all that is drawn {default}")
     text = f"Format of the files {default}"
     add("--format", dest="file_format", choices=UNITS, default=Build.file_format, help=text)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from datasets.degradations import degrade, random_degradation
 from datasets.inpainting import inpaint, member
@@ -41,6 +42,9 @@ class ForgingRecipe:
         degradations: Kinds, weights and ranges for `random_degradation`.
         min_scale: Photographs are shrunk by a random factor from `min_scale` to 1 before
             cropping, so that the sharpness of pristine pixels varies.
+        whole: Whether `whole_picture` takes the place of cropping, and nothing is turned or
+            mirrored, as in the IRL-Net authors' program; `None`, which records of trainings
+            from before have, does not.
     """
 
     size: int = 128
@@ -49,6 +53,7 @@ class ForgingRecipe:
     untouched: float = 0.0
     degradations: dict[str, tuple] = field(default_factory=lambda: {"clean": (1.0,)})
     min_scale: float = 1.0
+    whole: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,13 @@ class Forging:
         inpainters: Names of inpainters or families; each fills the same hole of the same crop.
         size: Side of the square crops, in pixels.
         seed: Non-negative integer; what is drawn for a photograph follows from it and its name.
+        whole: Whether `whole_picture` takes the place of cropping.
     """
 
     inpainters: tuple[str, ...]
     size: int = 256
     seed: int = 0
+    whole: bool = False
 
 
 def forge(
@@ -72,8 +79,9 @@ def forge(
     seed: int,
     inpainter: str | None,
     degradation: str = "clean",
+    whole: bool = False,
 ) -> Forgery:
-    """Forges one picture for measuring, at the photograph's own resolution.
+    """Forges one picture for measuring, at the photograph's own resolution unless `whole`.
 
     Crop and mask depend on the seed alone, so that inpainters and degradations are compared on
     the same crops and holes. A photograph smaller than the crop is continued by reflection.
@@ -85,6 +93,7 @@ def forge(
         inpainter: A key of `datasets.inpainting.INPAINTERS` or of its `FAMILIES`, or `None` for a
             pristine picture.
         degradation: Spec for `datasets.degradations.degrade`.
+        whole: Whether `whole_picture` takes the place of cropping.
 
     Returns:
         The `Forgery`.
@@ -92,8 +101,11 @@ def forge(
     Raises:
         ValueError: If the inpainter or the degradation is unknown.
     """
-    window = random_window(photograph, size, 1.0, np.random.default_rng(seed))
-    original = crop(photograph, window, size)
+    if whole:
+        original = whole_picture(photograph, size)
+    else:
+        window = random_window(photograph, size, 1.0, np.random.default_rng(seed))
+        original = crop(photograph, window, size)
     mask = free_form_mask(size, size, seed)
     return _forged(original, mask, seed, inpainter, degradation)
 
@@ -109,10 +121,13 @@ def forge_for_training(
         rng: Generator of all choices; the same state gives the same crop.
 
     Returns:
-        The `Forgery`, flipped and turned at random.
+        The `Forgery`, flipped and turned at random unless it is of the whole photograph.
     """
-    window = random_window(photograph, recipe.size, recipe.min_scale, rng)
-    original = random_turn(crop(photograph, window, recipe.size), rng)
+    if recipe.whole:
+        original = whole_picture(photograph, recipe.size)
+    else:
+        window = random_window(photograph, recipe.size, recipe.min_scale, rng)
+        original = random_turn(crop(photograph, window, recipe.size), rng)
     names = list(recipe.inpainters)
     weights = np.array([recipe.inpainters[name] for name in names], float)
     inpainter = names[rng.choice(len(names), p=weights / weights.sum())]
@@ -180,6 +195,22 @@ def crop(photograph: np.ndarray, window: Window, size: int) -> np.ndarray:
     if side > size:
         return cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
     return cut.copy()
+
+
+def whole_picture(photograph: np.ndarray, size: int) -> np.ndarray:
+    """Scales a whole photograph to a square, whatever its sides are, by bicubic interpolation.
+
+    Args:
+        photograph: Picture, uint8, shape (H, W, 3) or (H, W).
+        size: Side of the result, in pixels.
+
+    Returns:
+        uint8 (size, size, 3) or (size, size); the photograph's pixels if it has that size.
+
+    Reference: the IRL-Net authors' program, `PIL.Image.resize` of every picture.
+    """
+    scaled = Image.fromarray(photograph).resize((size, size), Image.Resampling.BICUBIC)
+    return np.array(scaled)
 
 
 def random_turn(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

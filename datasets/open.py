@@ -1,6 +1,7 @@
 """Opens what a network trains on: photographs to forge, pairs, or a mixture of folders of pairs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from datasets.history import HistoryRecipe, forge_with_history
 from datasets.inpainting import UNTOUCHED
 from datasets.packed import PackedPairs, is_packed_folder
 from datasets.pairs import find_pairs, is_pair_folder
+from datasets.photographs.selection import read_selection, selected_photographs
 from datasets.photographs.sources import bundled_photographs, list_photographs
 from datasets.real_fills import FillCrops, is_fill_folder, list_fills, read_fill
 from datasets.synthesised import SynthesisedCrops, is_synthesised_folder
@@ -21,6 +23,48 @@ from datasets.training_sets import (
     TrainingSet,
 )
 from forensics_keras.images import read_image
+
+HELD_OUT = 500
+"""Validation photographs of a published data set, at most: they are forged before a training."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How folders of photographs are organized that are not just folders.
+
+    Attributes:
+        source: Key of `datasets.photographs.sources.SOURCES`.
+        selection: Manifest of `datasets.photographs.selection`; `None` for all photographs.
+    """
+
+    source: str
+    selection: Path | None = None
+
+    def photographs(self, folders: Sequence[Path], split: str) -> list[Path]:
+        """Lists the photographs of a part, in all folders.
+
+        Raises:
+            ValueError: If there is no folder, or as `selected_photographs`.
+            OSError: As `selected_photographs`.
+        """
+        if not folders:
+            raise ValueError(f"--layout {self.source}: name its folder with --data")
+        return [
+            folder / name
+            for folder in folders
+            for name in selected_photographs(folder, split, self.source, self.selection)
+        ]
+
+    def held_out(self, folders: Sequence[Path]) -> list[Path]:
+        """Lists photographs to validate on: of the validation part, `HELD_OUT` at most.
+
+        Those of the selection, or, as the paper's has none, of the whole source.
+        """
+        layout = self
+        if self.selection and "val" not in read_selection(self.selection, folders[0]).parts:
+            layout = replace(self, selection=None)
+        found = layout.photographs(folders, "val")
+        return found[:: -(-len(found) // HELD_OUT)]
 
 
 def open_photographs(folders: Sequence[Path], split: str) -> list[Path]:
@@ -36,7 +80,11 @@ def open_photographs(folders: Sequence[Path], split: str) -> list[Path]:
 
 
 def open_data(
-    data: Sequence[Path], val_data: Sequence[Path], recipe: ForgingRecipe, seed: int
+    data: Sequence[Path],
+    val_data: Sequence[Path],
+    recipe: ForgingRecipe,
+    seed: int,
+    layout: Layout | None = None,
 ) -> tuple[TrainingSet, list[Path]]:
     """Opens what a localizer is trained on.
 
@@ -46,6 +94,8 @@ def open_data(
         val_data: Folders of photographs; when empty, a tenth of the photographs of `data`.
         recipe: How crops are forged, or drawn from pairs.
         seed: Seed of the training set.
+        layout: Of `data` and `val_data`, whose training and validation parts are taken; without
+            `val_data` both are those of `data`. Pairs in `data` have none.
 
     Returns:
         The training set, and the photographs that validation forgeries are made of.
@@ -61,7 +111,11 @@ def open_data(
         if not val_data:
             raise ValueError("--data has pairs; name photographs with --val-data")
         open_set = open_pairs if has_pairs(forged[0]) else open_mixture
-        return open_set(forged[0], recipe, seed), open_photographs(val_data, "test")
+        held_out = layout.held_out(val_data) if layout else open_photographs(val_data, "test")
+        return open_set(forged[0], recipe, seed), held_out
+    if layout:
+        training_set = ForgedPhotographs(layout.photographs(data, "train"), recipe, seed)
+        return training_set, layout.held_out(val_data or data)
     photographs = open_photographs(data, "train")
     if val_data:
         held_out = open_photographs(val_data, "test")

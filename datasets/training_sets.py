@@ -19,6 +19,7 @@ from datasets.forging import (
     mask_window,
     random_turn,
     random_window,
+    whole_picture,
 )
 from datasets.masks import free_form_mask
 from datasets.pairs import Pair, read_pair
@@ -143,12 +144,12 @@ class CropsWithHoles:
 
 
 class CroppedPairs:
-    """Pairs of a folder, cropped, flipped and degraded at random.
+    """Pairs of a folder, cropped, flipped and degraded at random, or scaled if `recipe.whole`.
 
     Args:
         pairs: Pictures and their masks, at least one; pictures without a mask are pristine.
             Or numbers of pairs, if `read` takes those.
-        recipe: `size` and `degradations` are used.
+        recipe: `size`, `degradations` and `whole` are used.
         seed: Non-negative integer; decides every sample.
         read: Reads one of `pairs` as `read_pair` does.
         cache_bytes: Most bytes of decoded pairs that are kept in memory.
@@ -172,7 +173,11 @@ class CroppedPairs:
         """Returns sample `index`; see `TrainingSet`."""
         item, rng = choose(index, len(self.pairs), self.seed)
         image, mask = self._cache.get(self.pairs[item])
-        image, mask = _crop_and_flip(image, mask, self.size, rng)
+        if self.recipe.whole:
+            image = whole_picture(image, self.size)
+            mask = (whole_picture(255 * mask, self.size) >= 128).astype(np.uint8)
+        else:
+            image, mask = _crop_and_flip(image, mask, self.size, rng)
         spec = random_degradation(rng, self.recipe.degradations)
         return degrade(image, spec, int(rng.integers(2**32))), mask[..., None]
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 
 from datasets.forging import Forging
 from datasets.inpainting import FAMILIES, INPAINTERS
@@ -51,6 +52,7 @@ from evaluation.trials import Contestant, forged_trials
 from forensics_keras.command_line import at_least, nonempty_path, threshold
 from forensics_keras.records import to_json
 from forensics_keras.tables import summary_rows
+from training.commands import add_layout, check_layout
 
 CONDITION = ("method", "inpainter", "degradation")
 BY_METHOD = ("method", "degradation")
@@ -177,7 +179,9 @@ def add_parser(commands, text: str) -> None:
     add("--threshold", type=threshold, help=text)
     text = "Choose the preset's thresholds on --data and --pristine, and write them into its card"
     add("--calibrate", action="store_true", help=text)
-    add = core.add_options(parser, list(tables.TABLES)).add_argument
+    options = core.add_options(parser, list(tables.TABLES))
+    add_layout(options)
+    add = options.add_argument
     text = "Folder of pair folders forged by others, for table 5"
     add("--published", type=nonempty_path, metavar="FOLDER", help=text)
     add("--width", type=float, help="Width of all networks that are trained")
@@ -194,7 +198,9 @@ def _run(options: argparse.Namespace) -> int:
 def read_run(options: argparse.Namespace) -> IRLEvaluation:
     """Makes the run of parsed options; raises ValueError if they do not go together."""
     effort = ("width", "crop_size", "learning_rate", "pairs")
-    core.check_options(options, options.table is not None, effort, ("published",))
+    of_tables = ("published", "layout", "selection")
+    core.check_options(options, options.table is not None, effort, of_tables)
+    check_layout(options, "corpora")
     if options.calibrate and options.table:
         raise ValueError("--calibrate and --table are two commands")
     if options.calibrate and (options.weights or not options.pristine):
@@ -208,6 +214,8 @@ def read_run(options: argparse.Namespace) -> IRLEvaluation:
         pairs=options.pairs,
         model={"width": options.width} if options.width else {},
     )
-    if table and options.threshold is None:
-        options.threshold = TABLE_THRESHOLD  # all networks of a table at the same one
+    if table:
+        table = replace(table, layout=options.layout, selection=options.selection)
+        if options.threshold is None:
+            options.threshold = TABLE_THRESHOLD  # all networks of a table at the same one
     return read_options(IRLEvaluation, options, table)

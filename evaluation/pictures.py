@@ -70,13 +70,18 @@ def photographs(
     make: Callable[[np.ndarray, str], Any] | None = None,
     limit: int | None = None,
     data: str = "",
+    chosen: Sequence[str] | None = None,
 ) -> list[Source]:
     """Lists photographs to measure on, the bundled test photographs without a folder.
 
-    `make` makes what is measured of a photograph, uint8 (H, W, 3), and its name. Raises OSError or
-    ValueError if the folder cannot be read or has no pictures.
+    `make` makes what is measured of a photograph, uint8 (H, W, 3), and its name; `chosen` names
+    some in the folder by their paths. Raises OSError or ValueError if the folder cannot be read or
+    has no pictures.
     """
-    paths = (list_photographs(folder) if folder else bundled_photographs("test"))[:limit]
+    if folder and chosen:
+        paths = [folder / name for name in chosen][:limit]
+    else:
+        paths = (list_photographs(folder) if folder else bundled_photographs("test"))[:limit]
     root = folder or paths[0].parent
     names = [path.relative_to(root).as_posix() for path in paths]
 
@@ -117,19 +122,23 @@ def squares(folder: Path | None, size: int | None, limit: int | None = None) -> 
 
 
 def forged_photographs(
-    folder: Path | None, forging: Forging, limit: int | None = None, data: str = ""
+    folder: Path | None,
+    forging: Forging,
+    limit: int | None = None,
+    data: str = "",
+    chosen: Sequence[str] | None = None,
 ) -> list[Source]:
-    """Lists photographs that are forged when they are read, as `Versions`."""
+    """Lists photographs that are forged when they are read, as `Versions`; see `photographs`."""
 
     def make(photograph: np.ndarray, name: str) -> Versions:
         images = {}
         for inpainter in forging.inpainters:
             seed = picture_seed(name, forging.seed)
-            forgery = forge(photograph, forging.size, seed, inpainter)
+            forgery = forge(photograph, forging.size, seed, inpainter, whole=forging.whole)
             images[inpainter] = forgery.image
         return Versions({**images, UNTOUCHED: forgery.original}, forgery.mask)
 
-    return photographs(folder, make, limit, data)
+    return photographs(folder, make, limit, data, chosen)
 
 
 def given_pairs(folder: Path, limit: int | None = None) -> list[Source]:

@@ -39,14 +39,35 @@ HELD_OUT = "Folders of photographs to validate on (default: the bundled test pho
 
 def add_irl(commands: Commands) -> None:
     """Adds `irl`."""
+    parser = commands.add_parser("irl", help="Train or fine-tune IRL-Net or a baseline")
     _add_training(
-        commands.add_parser("irl", help="Train or fine-tune IRL-Net or a baseline"),
+        parser,
         "irl_small",
         "Folders of photographs to forge; or a folder of pairs, what datasets.packed made of one, "
         "or a folder with one of these for each inpainter, named so (default: the bundled "
         "training photographs)",
-        "Folders of photographs to validate on (default: a tenth of the training photographs)",
+        "Folders of photographs to validate on (default: a tenth of the training photographs; "
+        "with --layout its validation part)",
     )
+    add_layout(parser)
+
+
+def add_layout(parser) -> None:
+    """Adds the options that say how folders of photographs are organized."""
+    from datasets.photographs.sources import SOURCES
+
+    text = "How the folders of photographs are organized; their official parts are taken"
+    parser.add_argument("--layout", choices=SOURCES, help=text)
+    text = "File of datasets.photographs.selection that lists the photographs to use"
+    parser.add_argument("--selection", type=nonempty_path, metavar="FILE", help=text)
+
+
+def check_layout(options: argparse.Namespace, folder: str) -> None:
+    """Raises ValueError, one line, if the options of `add_layout` lack what they need."""
+    if options.selection and not options.layout:
+        raise ValueError("--selection needs --layout, the source that it selects from")
+    if options.layout and not getattr(options, folder):
+        raise ValueError(f"--layout needs --{folder}, the folder of the photographs")
 
 
 def add_malp(commands: Commands) -> None:
@@ -251,6 +272,10 @@ def runs_of(options: argparse.Namespace, kind: type[TrainingRun]) -> dict[str, T
         has_own = is_alone or name in config.variants
         return Path("runs", name) if has_own else Path("runs", config.path.stem, name)
 
+    given = {name: getattr(options, name) for name in ("layout", "selection") if name in options}
+    if given:
+        check_layout(options, "data")
+
     return {
         config.recipe(name): kind(
             experiment=dataclasses.replace(config.stage(name), **changes),
@@ -262,6 +287,7 @@ def runs_of(options: argparse.Namespace, kind: type[TrainingRun]) -> dict[str, T
             seed=options.seed,
             config=config.path.stem,
             name=name,
+            **given,
         )
         for name in ([stage] if stage else config.stages)
     }

@@ -13,9 +13,9 @@ import numpy as np
 from tqdm import tqdm
 
 from datasets.batches import SampleBatches
-from datasets.forging import forge
+from datasets.forging import ForgingRecipe, forge
 from datasets.history import HistoryRecipe
-from datasets.open import open_data, open_histories, open_photographs, validation_crops
+from datasets.open import Layout, open_data, open_histories, open_photographs, validation_crops
 from datasets.real_fills import is_fill_folder
 from datasets.training_sets import TrainingSet
 from forensics_keras import schedules
@@ -42,19 +42,31 @@ class IRLRun(TrainingRun):
     `data` may name photographs, a folder of pairs, what `datasets.packed` made of one, or a folder
     with one of these for each inpainter, named so. Without `val_data`, a tenth of the training
     photographs is kept apart.
+
+    Attributes:
+        layout: How the folders of photographs are organized, a key of
+            `datasets.photographs.sources.SOURCES`; its training and validation parts are taken.
+        selection: Manifest of `datasets.photographs.selection` that names some of them.
     """
 
     kind = IRLExperiment
     monitor = "val_F1"
     experiment: IRLExperiment
+    layout: str | None = None
+    selection: Path | None = None
 
     @cached_property
     def inputs(self) -> tuple[TrainingSet, tuple[np.ndarray, np.ndarray]]:
         """The training set, and the validation forgeries with their masks."""
         recipe = self.experiment.recipe
         if not isinstance(recipe, HistoryRecipe):
-            training_set, photographs = open_data(self.data, self.val_data, recipe, self.seed)
+            layout = Layout(self.layout, self.selection) if self.layout else None
+            training_set, photographs = open_data(
+                self.data, self.val_data, recipe, self.seed, layout
+            )
             return training_set, forge_validation_set(photographs, self.experiment)
+        if self.layout:
+            raise ValueError("--layout: an experiment with histories takes plain folders")
         training_set = open_histories(self.data, recipe, self.seed)
         if not any(map(is_fill_folder, self.val_data)):
             photographs = open_photographs(self.val_data, "test")
@@ -62,6 +74,11 @@ class IRLRun(TrainingRun):
         crops = validation_crops(self.val_data, self.experiment.validation_size)
         images, masks = map(np.stack, zip(*crops, strict=True))
         return training_set, (images, masks[..., None])
+
+    def record(self) -> dict:
+        """Returns what `experiment.json` holds, but for the commit."""
+        selection = str(self.selection) if self.selection else None
+        return {**super().record(), "layout": self.layout, "selection": selection}
 
     @property
     def source(self) -> str | None:
@@ -115,6 +132,7 @@ def forge_validation_set(
             seed=index,
             inpainter=inpainters[index % len(inpainters)],
             degradation=degradations[index // len(inpainters) % len(degradations)],
+            whole=isinstance(experiment.recipe, ForgingRecipe) and bool(experiment.recipe.whole),
         )
         for index in tqdm(range(count), "forging the validation set")
     ]

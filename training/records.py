@@ -28,7 +28,7 @@ def check_same_experiment(path: Path, record: dict) -> None:
     found = read_record(path)
     found.pop("commit", None)
     # A field that is not written there is one that came later, and was `None` then.
-    if changed := _differing(found, record):
+    if changed := _differing(_said(found), _said(record)):
         raise ValueError(
             f"{path}: another experiment is in this folder ({', '.join(changed)}: not the same); "
             "repeat its command to resume it, or choose another --out"
@@ -42,6 +42,13 @@ def _differing(found: dict, record: dict) -> list[str]:
         return names
     inner = _differing(found.get("experiment") or {}, record["experiment"])
     return [*(f"experiment's {name}" for name in inner), *names[1:]]
+
+
+def _said(value):
+    """Leaves out what is `None`, at every depth."""
+    if not isinstance(value, dict):
+        return value
+    return {name: _said(one) for name, one in value.items() if one is not None}
 
 
 def write_record(path: Path, record: dict) -> None:

@@ -126,6 +126,39 @@ def read_selection(path: str | os.PathLike, folder: str | os.PathLike) -> Select
     return selection
 
 
+def selected_photographs(
+    folder: str | os.PathLike,
+    split: str,
+    source: str,
+    selection: str | os.PathLike | None = None,
+) -> list[str]:
+    """Lists the photographs of a part of a source, all of them or those of a manifest.
+
+    Args:
+        folder: Folder of the source's files.
+        split: A member of `SPLITS`.
+        source: A key of `datasets.photographs.sources.SOURCES`.
+        selection: File of the manifest, or `None`.
+
+    Returns:
+        Sorted paths with "/", relative to the folder.
+
+    Raises:
+        OSError: As `photographs_of` and `read_selection`.
+        ValueError: As these, or if the manifest is of another source or lacks the part.
+    """
+    if not selection:
+        return photographs_of(source, folder, split)
+    read = read_selection(selection, folder)
+    names = read.parts.get(split)
+    if read.source != source or not names:
+        raise ValueError(
+            f"{selection}: selects {', '.join(read.parts)} of the layout "
+            f"{read.source}, not {split} of {source}"
+        )
+    return names
+
+
 def _parse(path: str | os.PathLike, data: bytes) -> Selection:
     try:
         selection = Selection(**json.loads(data))

@@ -66,7 +66,8 @@ class TableRun:
     """What the command line says about a table: its name, and how much effort it may take.
 
     `corpora` has `scenes/` and `faces/`, each with `train/`, `val/` and `test/`; without it the
-    bundled photographs serve. With `plan`, trainings are only listed.
+    bundled photographs serve. With a `layout`, it is the folder of that published data set, of
+    which the manifest `selection` names photographs. With `plan`, trainings are only listed.
     """
 
     name: str
@@ -74,6 +75,8 @@ class TableRun:
     plan: bool = False
     quick: bool = False
     budget: Budget = field(default_factory=Budget)
+    layout: str | None = None
+    selection: Path | None = None
 
     def folder(self, out: Path) -> Path:
         """Returns the folder of a table's files: quick runs are kept apart."""
@@ -145,6 +148,9 @@ class Trainings:
         budget: How much smaller they are than configured.
         seed: Seed of the trainings: equal for all rows, which so see the same pictures.
         pairs: Folder of the pairs that are built; `None` where pictures are made anew.
+        layout: How the folders of the corpora are organized, where it is as somebody published
+            them; see `datasets.photographs.sources`.
+        selection: Manifest of the photographs of such a corpus that are used.
     """
 
     folder: Path
@@ -152,18 +158,26 @@ class Trainings:
     budget: Budget = field(default_factory=Budget)
     seed: int = 0
     pairs: Path | None = None
+    layout: str | None = None
+    selection: Path | None = None
 
     def run(self, row: Row) -> TrainingRun:
         """Makes the training of a row."""
-        photographs = tuple(folder / "train" for folder in self.corpora)
+        photographs, val_data = self._part("train"), self._part("val")
+        layout = {"layout": self.layout, "selection": self.selection} if self.layout else {}
         return row.training_run(
+            **layout,
             experiment=row.experiment(self.budget),
             data=(self.pairs,) if self.pairs else photographs,
-            val_data=tuple(folder / "val" for folder in self.corpora),
+            val_data=val_data,
             out=self.folder / row.training,
             precision=self.budget.precision,
             seed=self.seed,
         )
+
+    def _part(self, split: str) -> tuple[Path, ...]:
+        """Returns the folders that a part of the photographs is read from."""
+        return tuple(folder if self.layout else folder / split for folder in self.corpora)
 
     def is_trained(self, row: Row) -> bool:
         """Says whether a training is finished; raises ValueError for a folder of another one."""
@@ -185,9 +199,13 @@ class Trainings:
             print(f"Pairs of {name}:", flush=True)
             Build(
                 data=self.corpora[0],
+                layout=self.layout or Build.layout,
+                selection=self.selection,
                 split="train",
                 inpainters=(name,),
                 count=max(count, 1),
+                size=recipe.size if recipe.whole else Build.size,
+                whole=bool(recipe.whole),
                 seed=self.seed,
                 out=self.pairs / name,
             ).run()

@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
 from datasets.forging import Forging
 from datasets.inpainting import FAMILIES, INPAINTERS, weights_sha256
+from datasets.photographs.selection import (
+    PAPER_COUNTS,
+    select,
+    selected_photographs,
+    write_selection,
+)
+from datasets.photographs.sources import photographs_of
 from evaluation import measure, methods, pictures, summaries
 from evaluation.report import Report
 from evaluation.run import IRLEvaluation
@@ -216,16 +224,16 @@ def make(run: IRLEvaluation) -> int:
     if run.degradations:
         rows = [replace(row, degradations=run.degradations) for row in rows]
     check_installed(asked.name, rows)
-    corpus = asked.corpora and asked.corpora / table.about["photographs"]
-    data = corpus.name if corpus else "bundled"
     budget, out = QUICK if asked.quick else asked.budget, asked.folder(run.out)
-    pairs = out / "pairs" / f"{data}_{budget.pairs}" if budget.pairs else None
-    corpora = (corpus,) if corpus else ()
-    trainings = core.Trainings(out / "training" / data, corpora, budget, run.seed, pairs)
+    corpus = find_corpus(asked, table.about["photographs"], out, run.seed)
+    data = corpus.name
+    trainings = corpus.trainings(out, budget, run.seed)
     tested_on = tuple(dict.fromkeys(name for row in rows for name in row.tested_on))
     size = min(run.size or SIZE, QUICK_SIZE if asked.quick else run.size or SIZE)
-    forging = Forging(tested_on, size, run.seed)
-    sources = pictures.forged_photographs(corpus and corpus / "test", forging, run.limit, data)
+    # The pictures of the test are as those of the trainings.
+    whole = any(row.trained_on and row.experiment(budget).recipe.whole for row in rows)
+    forging = Forging(tested_on, size, run.seed, whole)
+    sources = corpus.sources(forging, run.limit)
     if run.published and any(row.published for row in rows):
         sources += pictures.published_pairs(run.published, run.limit)
     ready = [row.training for row in rows if is_shipped(row, shipped, trainings.budget)]
@@ -244,9 +252,12 @@ def make(run: IRLEvaluation) -> int:
     results = {
         "data": {
             "name": data,
-            "folder": corpus / "test" if corpus else pictures.BUNDLED,
+            "folder": corpus.test_folder or pictures.BUNDLED,
+            "layout": corpus.layout,
+            "selection": corpus.selection,
             "pictures": len(sources),
             "size": forging.size,
+            "whole": forging.whole,
             "published": run.published,
             "inpainters": {name: weights_sha256(name) for name in forging.inpainters},
         },
@@ -257,6 +268,65 @@ def make(run: IRLEvaluation) -> int:
     }
     report = Report(f"Table {asked.name}: {table.title}", sections, notes(table, results), results)
     return core.finish("irl", run, report, sources, measured)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The photographs of a table.
+
+    Attributes:
+        name: What the table calls them.
+        folder: Their folder; `None` for the bundled ones.
+        layout: Key of `datasets.photographs.sources.SOURCES`; `None` where the folder has
+            `train/`, `val/` and `test/`.
+        selection: Manifest of those that are used, where there is a layout.
+    """
+
+    name: str
+    folder: Path | None = None
+    layout: str | None = None
+    selection: Path | None = None
+
+    @property
+    def test_folder(self) -> Path | None:
+        """The folder that test photographs are read from."""
+        return self.folder and (self.folder if self.layout else self.folder / "test")
+
+    def trainings(self, out: Path, budget: Budget, seed: int) -> core.Trainings:
+        """Makes the trainings on them."""
+        pairs = out / "pairs" / f"{self.name}_{budget.pairs}" if budget.pairs else None
+        corpora = (self.folder,) if self.folder else ()
+        of_layout = {"layout": self.layout, "selection": self.selection}
+        folder = out / "training" / self.name
+        return core.Trainings(folder, corpora, budget, seed, pairs, **of_layout)
+
+    def sources(self, forging: Forging, limit: int | None) -> list[pictures.Source]:
+        """Lists those of the test, which are forged when they are read."""
+        chosen = None
+        if self.folder and self.layout:
+            chosen = selected_photographs(self.folder, "test", self.layout, self.selection)
+        return pictures.forged_photographs(self.test_folder, forging, limit, self.name, chosen)
+
+
+def find_corpus(asked: core.TableRun, kind: str, out: Path, seed: int) -> Corpus:
+    """Finds the photographs of a table; of a published data set as many as the paper's are drawn.
+
+    What is drawn is written into `out` and read from there again.
+    """
+    if not asked.corpora:
+        return Corpus("bundled")
+    if not asked.layout:
+        return Corpus(kind, asked.corpora / kind)
+    selection = asked.selection or out / f"{asked.layout}.json"
+    if not asked.selection and not selection.exists():
+        counts = {
+            split: min(count, len(photographs_of(asked.layout, asked.corpora, split)))
+            for split, count in PAPER_COUNTS.items()
+        }
+        write_selection(selection, select(asked.layout, asked.corpora, counts, seed))
+        drawn = " and ".join(f"{count} of {split}" for split, count in counts.items())
+        print(f"Drew {drawn} from {asked.corpora}: {selection}")
+    return Corpus(asked.layout, asked.corpora, asked.layout, selection)
 
 
 def measure_rows(sources, rows: Sequence[IRLRow], networks, run) -> measure.Measurements:
@@ -286,7 +356,8 @@ def notes(table: core.Table, results: Mapping) -> list[str]:
     """Lists what stands below the tables."""
     data = results["data"]
     lines = [
-        f"Data: {data['pictures']} pictures; {data['folder']}, crops of {data['size']} pixels, "
+        f"Data: {data['pictures']} pictures; {data['folder']}, "
+        f"{'whole, scaled to' if data['whole'] else 'crops of'} {data['size']} pixels, "
         f"seed {results['seed']}; all networks on the same ones, at {results['threshold']:g}.",
         "With 95 % bootstrap intervals over pictures. `any`: the same for all.",
         POOLED_NOTE,

@@ -70,7 +70,13 @@ class IRLRow(core.Row):
         steps = budget.steps or crops.epochs * crops.steps_per_epoch
         return replace(
             network,
-            recipe=replace(crops.recipe, inpainters=weights, size=size),
+            # Smaller pictures are crops: scaled down, they would lose what is to be found.
+            recipe=replace(
+                crops.recipe,
+                inpainters=weights,
+                size=size,
+                whole=None if budget.size else crops.recipe.whole,
+            ),
             model={**network.model, **self.model, **budget.model},
             loss={**network.loss, **self.loss},
             batch_size=budget.batch_size or crops.batch_size,

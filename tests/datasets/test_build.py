@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from datasets import build
-from datasets.forging import Window, crop
+from datasets.forging import Window, crop, whole_picture
 from datasets.inpainting import FAMILIES, inpaint, weights_sha256
 from datasets.mask_kinds import draw_mask
 from datasets.masks import free_form_mask
@@ -289,3 +289,16 @@ def test_old_names_of_options_lead_to_the_new_ones(photographs, tmp_path, capsys
     assert ended.value.code == 2
     assert capsys.readouterr().err == f"error: {old} is called {new} now\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_whole_pictures_are_scaled(photographs, tmp_path, capsys):
+    out = tmp_path / "pairs"
+    more = ("--inpainters", "telea", "--count", "3", "--whole")
+    assert build.main(arguments(photographs, out, *more)) == 0
+    for pair, record in zip(find_pairs(out), records(out), strict=True):
+        image, mask = read_pair(pair)
+        expected = whole_picture(read_image(photographs / record["photograph"]), 64)
+        np.testing.assert_array_equal(image[mask == 0], expected[mask == 0])
+        assert record["window"] is None and mask.any()
+    assert build.main(arguments(photographs, out, *more[:-1])) == 2
+    assert "whole differ" in capsys.readouterr().err

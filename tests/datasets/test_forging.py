@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from datasets.degradations import degrade
-from datasets.forging import ForgingRecipe, forge, forge_for_training
+from datasets.forging import ForgingRecipe, forge, forge_for_training, whole_picture
 from datasets.inpainting import INPAINTERS, inpaint
 
 
@@ -73,3 +74,17 @@ def test_training_uses_each_inpainter_by_its_weight(photograph):
     for crop in training_crops(photograph, recipe, 10):
         expected = inpaint("telea", crop.original[None], crop.mask[None])[0]
         np.testing.assert_array_equal(crop.image, expected)
+
+
+@pytest.mark.parametrize("shape", [(218, 178), (100, 300)])
+def test_whole_pictures_are_scaled_as_the_authors_program_does_and_never_turned(photograph, shape):
+    photograph = np.ascontiguousarray(photograph[: shape[0], : shape[1]])
+    expected = np.asarray(Image.fromarray(photograph).resize((64, 64)))  # Pillow's own default
+    recipe = ForgingRecipe(size=64, mask_size=64, whole=True)
+    crops = training_crops(photograph, recipe, 12)
+    assert len({crop.mask.tobytes() for crop in crops}) > 6
+    for crop in crops:
+        np.testing.assert_array_equal(crop.original, expected)
+    np.testing.assert_array_equal(forge(photograph, 64, 5, "ns", whole=True).original, expected)
+    same = whole_picture(expected, 64)
+    np.testing.assert_array_equal(same, expected)

@@ -1,16 +1,20 @@
-"""What a training with histories is made of, by what the folders hold."""
+"""What trainings are made of: published data sets by their layout, histories by their folders."""
 
 import cv2
 import numpy as np
 import pytest
 
+import datasets.open
+from datasets.forging import ForgingRecipe
 from datasets.history import HistoryRecipe
-from datasets.open import open_histories, validation_crops
+from datasets.open import Layout, open_data, open_histories, validation_crops
 from datasets.packed import pack
-from datasets.photographs.sources import bundled_photographs
+from datasets.photographs.selection import select, write_selection
+from datasets.photographs.sources import bundled_photographs, photographs_of
 from datasets.real_fills import FillCrops
 from datasets.synthesised import DESCRIPTION, NAMES, SynthesisedCrops
 from forensics_keras.images import write_png
+from tests.helpers.made_up import make_celeba
 
 SIZE = 64
 
@@ -62,3 +66,32 @@ def test_validation_crops_show_the_fill_and_as_many_pristine_ones(fills, photogr
     )
     assert not empty.any()
     np.testing.assert_array_equal(pristine, photograph[:SIZE, :SIZE])
+
+
+def test_a_layout_trains_on_its_training_part_and_validates_on_some_of_another(
+    tmp_path, monkeypatch
+):
+    make_celeba(tmp_path, 40)
+    monkeypatch.setattr(datasets.open, "HELD_OUT", 4)
+    training_set, held_out = open_data((tmp_path,), (), ForgingRecipe(), 0, Layout("celeba"))
+
+    def names(split, folder=tmp_path):
+        return [folder / name for name in photographs_of("celeba", folder, split)]
+
+    assert training_set.photographs == names("train")
+    # Ten of the validation part, thinned evenly.
+    assert held_out == names("val")[::3]
+
+
+def test_a_selection_names_some_photographs_of_a_layout(tmp_path):
+    folder, manifest = tmp_path / "celeba", tmp_path / "some.json"
+    make_celeba(folder, 40)
+    selection = select("celeba", folder, {"train": 5, "test": 2}, seed=1)
+    write_selection(manifest, selection)
+    layout = Layout("celeba", manifest)
+    training_set, held_out = open_data((folder,), (), ForgingRecipe(), 0, layout)
+    assert training_set.photographs == [folder / name for name in selection.parts["train"]]
+    # The paper's selection has no validation part: the source's own is as far from its test.
+    assert held_out == [folder / name for name in photographs_of("celeba", folder, "val")]
+    with pytest.raises(ValueError, match="selects train, test of the layout celeba, not train of"):
+        open_data((folder,), (), ForgingRecipe(), 0, Layout("places2_256", manifest))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datasets.forging import ForgingRecipe
+from datasets.forging import ForgingRecipe, whole_picture
 from datasets.pairs import find_pairs
 from datasets.photographs.sources import bundled_photographs
 from datasets.tf_data import training_dataset
@@ -83,3 +83,17 @@ def test_a_mixture_draws_by_weight(forged):
         chosen = telea if drawn[index] else untouched
         for a, b in zip(mixture.sample(index), chosen.sample(index), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_whole_pairs_are_scaled_and_not_mirrored():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (40, 30, 3), np.uint8)
+    mask = np.zeros((40, 30), np.uint8)
+    mask[:20, :15] = 1
+    recipe = ForgingRecipe(size=20, whole=True)
+    pairs = CroppedPairs([0], recipe, 0, read=lambda _: (image, mask))
+    for index in range(6):
+        found, holes = pairs.sample(index)
+        np.testing.assert_array_equal(found, whole_picture(image, 20))
+        np.testing.assert_array_equal(holes[..., 0][:10, :10], 1)
+        assert holes.dtype == np.uint8 and holes.sum() == 100

@@ -3,15 +3,18 @@
 import hashlib
 import inspect
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
 import evaluate
+from datasets.forging import whole_picture
 from datasets.inpainting import INPAINTERS
-from datasets.pairs import find_pairs
-from datasets.photographs.sources import bundled_photographs
+from datasets.pairs import find_pairs, read_pair
+from datasets.photographs.selection import select, write_selection
+from datasets.photographs.sources import bundled_photographs, photographs_of
 from evaluation import methods
 from evaluation.methods import Loaded
 from evaluation.tables import core, irl
@@ -21,6 +24,7 @@ from forensics_keras.images import read_image, write_png
 from irl_keras import presets
 from irl_keras.losses import IRLLoss
 from irl_keras.networks import NETWORKS, Network
+from tests.helpers.made_up import make_celeba
 from tests.helpers.methods import Brightness
 
 SMALL = ["--quick", "--size", "32", "--limit", "2"]
@@ -300,6 +304,61 @@ def test_tables_of_variants_differ_in_what_their_names_say():
     assert experiments("4")["w BN (Fig. 3b)"].model == {"block": "srresnet", "attention": False}
 
 
+@pytest.fixture
+def faces(tmp_path):
+    """Pictures in CelebA's layout: six to train, three to validate, three to test."""
+    folder = tmp_path / "celeba"
+    names = make_celeba(folder)
+    for number, name in enumerate(names):
+        pixels = np.random.default_rng(number).integers(0, 256, (218, 178, 3), np.uint8)
+        write_png(folder / "img_align_celeba" / name, pixels)
+    return folder
+
+
+def test_a_table_of_a_published_data_set_is_one_command(faces, tmp_path, trained, capsys):
+    arguments = ["2", "--corpora", str(faces), "--layout", "celeba", "--size", "32"]
+    arguments += ["--inpainters", "ns"]
+    results = run(tmp_path / "out", *arguments)
+    assert "Drew 6 of train and 3 of test" in capsys.readouterr().out
+    parts = json.loads((tmp_path / "out" / "celeba.json").read_text())["parts"]
+    assert parts["test"] == photographs_of("celeba", faces, "test")
+    assert {record["picture"] for record in results["pictures"]} == set(parts["test"])
+    assert results["data"]["name"] == "celeba" and results["data"]["whole"]
+    assert "whole, scaled to 32 pixels" in results["notes"][0]
+    again = run(tmp_path / "out", *arguments)
+    assert "Drew" not in capsys.readouterr().out and again["sections"] == results["sections"]
+
+    chosen = tmp_path / "chosen.json"
+    write_selection(chosen, select("celeba", faces, {"train": 2, "test": 1}, seed=4))
+    results = run(tmp_path / "other", *arguments, "--selection", str(chosen))
+    assert not (tmp_path / "other" / "celeba.json").exists()
+    [picture] = {record["picture"] for record in results["pictures"]}
+    assert picture == json.loads(chosen.read_text())["parts"]["test"][0]
+
+
+def test_trainings_of_a_published_data_set_see_its_training_part_whole(faces, tmp_path):
+    chosen = tmp_path / "chosen.json"
+    write_selection(chosen, select("celeba", faces, {"train": 2, "test": 1}))
+    parts = json.loads(chosen.read_text())["parts"]
+    corpus = irl.Corpus("celeba", faces, "celeba", chosen)
+    row = irl.all_rows("2", ["ns"], [])[0]
+    run = corpus.trainings(tmp_path / "out", Budget(batch_size=2), 0).run(row)
+    training_set, (images, _) = run.inputs
+    assert training_set.photographs == [faces / name for name in parts["train"]]
+    assert run.experiment.recipe.whole and images.shape == (3, 256, 256, 3)
+
+    trainings = corpus.trainings(tmp_path / "out", Budget(pairs=2), 0)
+    trainings.build_pairs(replace(run.experiment.recipe, size=48))
+    folder = tmp_path / "out" / "pairs" / "celeba_2" / "ns"
+    lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    assert {line["photograph"] for line in lines} == set(parts["train"])
+    image, mask = read_pair(find_pairs(folder)[0])
+    expected = whole_picture(read_image(faces / lines[0]["photograph"]), 48)
+    np.testing.assert_array_equal(image[mask == 0], expected[mask == 0])
+    # Small trainings cut crops, in which the traces stay as they are.
+    assert not row.experiment(Budget(size=64)).recipe.whole
+
+
 def test_detection_compares_with_the_untouched_of_the_same_network(tmp_path, trained):
     arguments = ["6", "--size", "32", "--limit", "2", "--inpainters", "ns"]
     arguments += ["--degradations", "clean", "jpeg:75"]
@@ -353,6 +412,9 @@ def test_inpainters_without_weights_are_named(tmp_path, trained, monkeypatch, ca
         (["--table", "1", "--data", "x"], "table 1 trains its own networks: leave out --data"),
         (["--table", "1", "--quick", "--pairs", "9"], "leave out --pairs"),
         (["--table", "1", "--pairs", "9"], "--pairs needs --corpora"),
+        (["--layout", "celeba"], "--layout needs a --table that trains"),
+        (["--table", "1", "--layout", "celeba"], "--layout needs --corpora"),
+        (["--table", "1", "--selection", "x"], "--selection needs --layout"),
     ],
 )
 def test_options_that_do_not_go_together_are_one_line(arguments, message, capsys):

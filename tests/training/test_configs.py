@@ -59,6 +59,8 @@ def resolved(experiment):
     for name in LATER:
         if definition.get(name) is None:
             definition.pop(name, None)
+    if not definition.get("recipe", {}).get("whole", True):
+        del definition["recipe"]["whole"]
     if isinstance(experiment, InpainterExperiment):
         architecture = experiment.architecture
         builder = WEIGHTS.builders()[architecture["name"]]

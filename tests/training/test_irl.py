@@ -15,18 +15,22 @@ import numpy as np
 import pytest
 
 import train
-from datasets.forging import ForgingRecipe
+from datasets.forging import ForgingRecipe, whole_picture
 from datasets.open import open_data
-from forensics_keras.images import write_png
+from datasets.photographs.selection import select, write_selection
+from forensics_keras.images import read_image, write_png
 from forensics_keras.localizer import ModelLocalizer
 from forensics_keras.metrics import localization_scores
 from irl_keras.presets import from_preset
+from tests.helpers.made_up import make_celeba
 from tests.helpers.tiny_trainings import write_config, write_prose
 from training.configs import read_stage
 from training.experiments import IRLExperiment
-from training.irl import compile_model, learning_rate, start_model
+from training.irl import IRLRun, compile_model, learning_rate, start_model
+from training.records import check_same_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
+TELEA = {"telea": 1.0}
 TEST_PHOTOGRAPHS = ROOT / "datasets" / "samples" / "test"
 
 
@@ -231,3 +235,47 @@ def read_log(out):
 
 def read_losses(out):
     return [[float(row["loss"]), float(row["val_loss"])] for row in read_log(out)]
+
+
+def test_a_published_data_set_is_named_by_its_layout(tmp_path, monkeypatch, capsys):
+    folder, manifest = tmp_path / "celeba", tmp_path / "some.json"
+    make_celeba(folder)
+    for path in (folder / "img_align_celeba").iterdir():
+        write_png(path, np.random.default_rng(0).integers(0, 256, (218, 178, 3), np.uint8))
+    selection = select("celeba", folder, {"train": 3, "test": 2})
+    write_selection(manifest, selection)
+    runs = []
+    monkeypatch.setattr(IRLRun, "train", lambda run: runs.append(run))
+    arguments = ["--config", "irl_paper", "--stage", "irl_gc", "--batch-size", "2"]
+    arguments += ["--data", str(folder), "--layout", "celeba"]
+    more = ["--selection", str(manifest), "--out", str(tmp_path / "run")]
+    assert train.main(["irl", *arguments, *more]) == 0
+    [run] = runs
+    assert run.record()["layout"] == "celeba" and run.record()["selection"] == str(manifest)
+    experiment = replace(run.experiment, recipe=replace(run.experiment.recipe, inpainters=TELEA))
+    training_set, (images, masks) = replace(run, experiment=experiment).inputs
+    assert training_set.photographs == [folder / name for name in selection.parts["train"]]
+    image, mask = training_set.sample(0)
+    expected = whole_picture(read_image(training_set.photographs[0]), 256)
+    np.testing.assert_array_equal(image[mask[..., 0] == 0], expected[mask[..., 0] == 0])
+    assert len(images) == len(masks) == 3  # all of the validation part
+
+    for wrong, message in {
+        ("--selection", str(manifest)): "--selection needs --layout",
+        ("--layout", "celeba"): "--layout needs --data",
+    }.items():
+        assert train.main(["irl", *wrong, "--out", str(tmp_path / "wrong")]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_records_from_before_a_field_are_those_without_it(tmp_path):
+    path = tmp_path / "experiment.json"
+    path.write_text('{"experiment": {"recipe": {"size": 8}, "model": {}}, "commit": "1"}')
+    record = {"experiment": {"recipe": {"size": 8, "whole": None}, "model": {}}, "layout": None}
+    check_same_experiment(path, record)
+    record["experiment"]["recipe"]["whole"] = True
+    with pytest.raises(ValueError, match="experiment's recipe"):
+        check_same_experiment(path, record)
+    other = {"experiment": {"recipe": {"size": 8}, "model": {"attention": False}}}
+    with pytest.raises(ValueError, match="experiment's model"):
+        check_same_experiment(path, other)
