@@ -4,7 +4,12 @@ import keras
 
 from forensics_keras.layers import CropLike, PadToMultiple
 from irl_keras.baselines.initializers import Bilinear, HighPass
-from irl_keras.baselines.residual_stages import norm_relu, preactivation_bottleneck, scaled
+from irl_keras.baselines.residual_stages import (
+    MOMENTUM,
+    norm_relu,
+    preactivation_bottleneck,
+    scaled,
+)
 
 # Base depth of each block; every block has two units, the second of stride 2.
 BLOCKS = (32, 64, 128, 256)
@@ -16,6 +21,7 @@ def ldicn(
     input_shape: tuple[int | None, int | None, int] = (None, None, 3),
     width: float = 1.0,
     weight_decay: float = 1e-5,
+    momentum: float = MOMENTUM,
     name: str = "ldicn",
 ) -> keras.Model:
     """Builds LDICN, which localizes deep inpainting from high-pass residuals.
@@ -40,6 +46,9 @@ def ldicn(
             last 4 channels.
         weight_decay: Float, weight of half the squared kernels in the loss; not of the high-pass
             filters and the transposed convolutions.
+        momentum: Momentum of the averages that batch norm works with after training. The
+            published one needs thousands of steps: after 400, three tenths of the averages are
+            still their start, and the map is that of another network.
         name: Name of the model.
 
     Returns:
@@ -77,11 +86,11 @@ def ldicn(
             strides = 2 if unit == UNITS else 1
             unit_name = f"block{block}_unit{unit}"
             x = preactivation_bottleneck(
-                x, scaled(filters, width), strides, weight_decay, unit_name
+                x, scaled(filters, width), strides, weight_decay, momentum, unit_name
             )
     x = _upsample(x, scaled(64, width), "upsample1")
     x = _upsample(x, 4, "upsample2")
-    x = norm_relu(x, "norm", dtype="float32")
+    x = norm_relu(x, "norm", momentum, dtype="float32")
     x = keras.layers.Conv2D(
         1,
         5,

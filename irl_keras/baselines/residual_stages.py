@@ -2,6 +2,9 @@
 
 import keras
 
+MOMENTUM = 0.997
+"""Of batch norm's averages in the ResNet-v2 program of TensorFlow-Slim."""
+
 
 def scaled(filters, width):
     """Returns the channel count at a width, at least 4."""
@@ -74,7 +77,9 @@ def conv_norm(x, filters, size, strides=1, dilation_rate=1, activation="relu", n
     return keras.layers.Activation(activation, name=f"{name}_{activation}")(x) if activation else x
 
 
-def preactivation_bottleneck(x, filters, strides=1, weight_decay=0.0, name="unit"):
+def preactivation_bottleneck(
+    x, filters, strides=1, weight_decay=0.0, momentum=MOMENTUM, name="unit"
+):
     """ResNet-v2 unit: batch norm and ReLU before each of 1x1, 3x3 and 1x1 convolutions.
 
     The skip takes every `strides`-th pixel; where the channel count changes it is a 1x1
@@ -85,6 +90,7 @@ def preactivation_bottleneck(x, filters, strides=1, weight_decay=0.0, name="unit
         filters: Channels of the first two convolutions; the unit puts out four times as many.
         strides: Stride of the 3x3 convolution.
         weight_decay: Penalty on half the squared kernels of all convolutions.
+        momentum: Of the batch norms' averages.
         name: Prefix of the layers' names.
 
     Returns:
@@ -107,7 +113,7 @@ def preactivation_bottleneck(x, filters, strides=1, weight_decay=0.0, name="unit
             name=f"{name}_{part}",
         )(x)
 
-    activated = norm_relu(x, f"{name}_norm1")
+    activated = norm_relu(x, f"{name}_norm1", momentum)
     if x.shape[-1] != 4 * filters:
         skip = conv(activated, 4 * filters, 1, strides, use_bias=True, part="skip")
     elif strides != 1:
@@ -115,12 +121,12 @@ def preactivation_bottleneck(x, filters, strides=1, weight_decay=0.0, name="unit
     else:
         skip = x
     x = conv(activated, filters, 1, part="conv1")
-    x = conv(norm_relu(x, f"{name}_norm2"), filters, 3, strides, part="conv2")
-    x = conv(norm_relu(x, f"{name}_norm3"), 4 * filters, 1, use_bias=True, part="conv3")
+    x = conv(norm_relu(x, f"{name}_norm2", momentum), filters, 3, strides, part="conv2")
+    x = conv(norm_relu(x, f"{name}_norm3", momentum), 4 * filters, 1, use_bias=True, part="conv3")
     return keras.layers.Add(name=name)([x, skip])
 
 
-def norm_relu(x, name, dtype=None):
+def norm_relu(x, name, momentum=MOMENTUM, dtype=None):
     """Batch norm as in the ResNet-v2 program of TensorFlow-Slim, then ReLU."""
-    x = keras.layers.BatchNormalization(momentum=0.997, epsilon=1e-5, dtype=dtype, name=name)(x)
+    x = keras.layers.BatchNormalization(momentum=momentum, epsilon=1e-5, dtype=dtype, name=name)(x)
     return keras.layers.Activation("relu", dtype=dtype, name=f"{name}_relu")(x)

@@ -179,6 +179,14 @@ def test_initializers_refuse_other_shapes(initializer, shape):
         initializer(shape)
 
 
+@pytest.mark.parametrize("momentum", [0.997, 0.9])
+def test_all_averages_of_ldicn_have_its_momentum(momentum):
+    model = ldicn(width=1 / 8, momentum=momentum) if momentum != 0.997 else tiny_ldicn()
+    norms = [one for one in model.layers if isinstance(one, keras.layers.BatchNormalization)]
+    assert len(norms) == 4 * 2 * 3 + 1
+    assert {norm.momentum for norm in norms} == {momentum}
+
+
 def test_weight_decay_is_half_the_squared_kernels_of_ordinary_convolutions():
     model = tiny_ldicn()
     kernels = [layer.kernel for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
