@@ -39,6 +39,7 @@ from tqdm import tqdm
 
 from datasets.forging import crop, random_window, whole_picture
 from datasets.inpainting import FAMILIES, INPAINTERS, UNTOUCHED, inpaint, member, weights_sha256
+from datasets.manifest import Manifest
 from datasets.mask_kinds import KINDS, draw_mask
 from datasets.masks import free_form_mask
 from datasets.photographs.selection import selected_photographs
@@ -195,40 +196,6 @@ def _write_pngs(out: Path, pair: BuiltPair) -> None:
     with replacing(out / "Tp" / name) as picture, replacing(out / "Gt" / name) as mask:
         picture.write_bytes(encode_png(pair.image))
         mask.write_bytes(encode_png(255 * pair.mask))
-
-
-class Manifest:
-    """`manifest.jsonl`: one line for each pair of the data set, in order.
-
-    Args:
-        path: The file.
-        unit: Pairs that belong together; what a stop left of a last, incomplete unit is dropped.
-        count: Pairs in all, whose last unit may be smaller.
-    """
-
-    def __init__(self, path: Path, unit: int, count: int):
-        self.path = path
-        self.records = self._complete_records(unit, count)
-        text = "".join(self._line(record) for record in self.records)
-        write_atomically(path, text.encode())
-
-    def _complete_records(self, unit: int, count: int) -> list[dict]:
-        lines = self.path.read_bytes().split(b"\n")[:-1] if self.path.exists() else []
-        complete = count if len(lines) == count else len(lines) // unit * unit
-        return [json.loads(line) for line in lines[:complete]]
-
-    @staticmethod
-    def _line(record: dict) -> str:
-        return json.dumps(record) + "\n"
-
-    def append(self, records: list[dict]) -> None:
-        with self.path.open("ab") as file:
-            file.write("".join(map(self._line, records)).encode())
-        self.records += records
-
-    def unreadable(self) -> list[str]:
-        """Says what is wrong with each photograph that was passed over, sorted."""
-        return sorted({what for record in self.records for what in record.get("unreadable", ())})
 
 
 @dataclass(frozen=True, kw_only=True)
