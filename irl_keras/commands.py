@@ -20,7 +20,7 @@ def add_predict(commands: argparse._SubParsersAction) -> None:
         description="Writes probability maps, masks, heat maps and a report for pictures.",
     )
     parser.set_defaults(run=_predict)
-    BatchRun.add_arguments(parser)
+    BatchRun.add_reports(BatchRun.add_arguments(parser))
     method = parser.add_argument_group("method")
     weights = method.add_mutually_exclusive_group()
     weights.add_argument(
@@ -34,14 +34,22 @@ def add_predict(commands: argparse._SubParsersAction) -> None:
     method.add_argument(
         "--threshold",
         type=command_line.threshold,
-        help="Probability from which a pixel is flagged (default: the preset's)",
+        help="Probability from which a pixel is flagged (default: the preset's). Another one in a "
+        "later run is applied to the stored maps, without the network",
+    )
+    method.add_argument(
+        "--max-side",
+        type=command_line.at_least(16),
+        metavar="PIXELS",
+        help="Scale larger pictures down to this longer side for the network: faster, but small "
+        "regions and fine traces are lost",
     )
 
 
 def _predict(options: argparse.Namespace) -> int:
     from irl_keras.prediction import prediction
 
-    job = prediction(options.preset, options.weights, options.threshold)
+    job = prediction(options.preset, options.weights, options.threshold, options.max_side)
     return BatchRun.of(options).execute(job)
 
 

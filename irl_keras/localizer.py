@@ -42,7 +42,7 @@ class Localizer(ModelLocalizer):
         threshold: float = 0.5,
         integrity: Integrity | None = None,
         score_threshold: float = 0.5,
-        **options: int,
+        **options: int | None,
     ):
         super().__init__(model, name, threshold, **options)
         self.integrity = integrity
@@ -50,13 +50,17 @@ class Localizer(ModelLocalizer):
 
     @classmethod
     def from_preset(
-        cls, name_or_folder: str | os.PathLike, threshold: float | None = None
+        cls,
+        name_or_folder: str | os.PathLike,
+        threshold: float | None = None,
+        **options: int | None,
     ) -> Localizer:
         """Loads a preset with its calibration.
 
         Args:
             name_or_folder: One of `irl_keras.list_presets()`, or the folder of a preset.
             threshold: Probability from which a pixel is flagged, instead of the preset's.
+            **options: As in the constructor: `max_side`, `tile` and the like.
 
         Raises:
             ValueError: There is no such preset, or it is damaged.
@@ -70,6 +74,7 @@ class Localizer(ModelLocalizer):
             presets.calibrated_threshold(card) if threshold is None else threshold,
             Integrity.from_card(calibration),
             calibration.get("score_threshold", 0.5),
+            **options,
         )
 
     def _judged(self, image: np.ndarray, probability: np.ndarray) -> Finding:

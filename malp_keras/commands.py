@@ -38,7 +38,7 @@ def add_verify(commands: argparse._SubParsersAction) -> None:
         description="Writes a verdict, a fakeness map and a heat map for each picture.",
     )
     parser.set_defaults(run=_verify)
-    BatchRun.add_arguments(parser)
+    BatchRun.add_reports(BatchRun.add_arguments(parser))
     _add_weights(parser)
 
 

@@ -139,6 +139,15 @@ def verify(
 
 # --- the command ------------------------------------------------------------------------------
 
+LIMITS = (
+    "Authentic means that the template is there and that no change was seen. It is evidence "
+    "against changes by people who do not know of the protection, not against an attacker.",
+    "Unprotected means that no template was found, so that nothing can be said: the picture was "
+    "never protected, or what was done to it took the template away.",
+    "Pictures are inspected at the size of the model: small changes of large pictures go unseen.",
+    "Do not base a decision about a person or a publication on this alone.",
+)
+
 
 class Verifying(batch.BatchJob):
     """Writes maps, overlays and verdicts.
@@ -152,18 +161,21 @@ class Verifying(batch.BatchJob):
 
     outputs = {"map": "map/{}.png", "overlay": "overlay/{}.jpg"}
     fields = ("verdict", "score", "cosine", "changed_share")
+    alarms = {MANIPULATED}
 
     def __init__(self, weights: keys.Weights):
         self.weights = weights
         self.calibration = Calibration.of_card(weights.card)
         self.identity = {**weights.identity, **dataclasses.asdict(self.calibration)}
         self.identity["calibrated_on"] = self.identity.pop("data")
+        title = "Protected pictures verified"
+        self.presentation = batch.Presentation(title, "map", weights.card, LIMITS)
 
     def load(self) -> None:
         self.model = self.weights.load()
 
     def process(self, path: str) -> batch.Made:
-        image, sha256 = batch.read_picture(path)
+        image, sha256, conversions = batch.read_picture(path)
         found = verify(self.model, image, self.calibration)
         contents = {"map": encode_map(found.map), "overlay": encode_overlay(image, found.map)}
         fields = {
@@ -174,6 +186,7 @@ class Verifying(batch.BatchJob):
             "score": found.score,
             "cosine": found.cosine,
             "changed_share": found.changed_share,
+            "conversions": list(conversions),
         }
         return batch.Made(fields, contents)
 
@@ -185,8 +198,14 @@ class Verifying(batch.BatchJob):
         thresholds = ", ".join(f"{line[f'{kind}_threshold']:.3g}" for kind in kinds)
         return f"{line['preset']} ({line['preset_sha256'][:12]}) at the thresholds {thresholds}"
 
-    def message(self, line: Mapping[str, Any]) -> str:
+    def suspicion(self, line: Mapping[str, Any]) -> float:
+        return line["score"] + (line["verdict"] == MANIPULATED)
+
+    def finding(self, line: Mapping[str, Any]) -> str:
         share = line["changed_share"]
         changed = "" if share is None else f", {share:.1%} of the area changed"
         numbers = f"score {line['score']:.3f}, cosine {line['cosine']:.3f}"
-        return f"{line['path']}: {line['verdict']}{changed} ({numbers})"
+        return f"{line['verdict']}{changed} ({numbers})"
+
+    def message(self, line: Mapping[str, Any]) -> str:
+        return f"{line['path']}: {self.finding(line)}"

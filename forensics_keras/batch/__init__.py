@@ -22,14 +22,16 @@ from forensics_keras.lazy import load_when_asked
 if TYPE_CHECKING:
     from forensics_keras.batch.command import BatchRun
     from forensics_keras.batch.inputs import Source, assign_names, find_sources, output_files
-    from forensics_keras.batch.job import BatchJob, Made
+    from forensics_keras.batch.job import BatchJob, Made, Presentation
     from forensics_keras.batch.report import Report
-    from forensics_keras.batch.run import read_picture, run
+    from forensics_keras.batch.run import BatchResult, read_picture, run
 
 __all__ = [
     "BatchJob",
+    "BatchResult",
     "BatchRun",
     "Made",
+    "Presentation",
     "Report",
     "Source",
     "assign_names",
@@ -43,8 +45,10 @@ load_when_asked(
     __name__,
     {
         "BatchJob": "forensics_keras.batch.job",
+        "BatchResult": "forensics_keras.batch.run",
         "BatchRun": "forensics_keras.batch.command",
         "Made": "forensics_keras.batch.job",
+        "Presentation": "forensics_keras.batch.job",
         "Report": "forensics_keras.batch.report",
         "Source": "forensics_keras.batch.inputs",
         "assign_names": "forensics_keras.batch.inputs",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import itertools
 import os
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -29,6 +31,30 @@ class Source(NamedTuple):
     path: str
     name: str
     problem: str | None = None
+
+
+def given_paths(arguments: Iterable[str]) -> list[str]:
+    """Lists the paths that arguments name.
+
+    A pattern, such as `photos/**/*.JPG`, stands for the files that match it, unless a file has
+    its very name; `-` for the lines of stdin, or what NUL bytes separate there.
+
+    Args:
+        arguments: As the user wrote them.
+
+    Returns:
+        Paths, and the patterns that match nothing.
+    """
+    paths = []
+    for argument in arguments:
+        if argument == "-":
+            text = os.fsdecode(sys.stdin.buffer.read())
+            paths += [line for line in text.split("\0" if "\0" in text else "\n") if line]
+        elif glob.has_magic(argument) and not os.path.lexists(argument):
+            paths += sorted(glob.glob(argument, recursive=True)) or [argument]
+        else:
+            paths.append(argument)
+    return paths
 
 
 def find_sources(
@@ -68,7 +94,12 @@ def find_sources(
 
 def _single(path: str) -> Source:
     if not path or not os.path.lexists(path):
-        return Source(os.path.abspath(path) if path else "", path, "no such file; check the path")
+        problem = "no such file; check the path"
+        if path.startswith(("http://", "https://")):
+            problem = "is a web address; download the picture first, for nothing is fetched here"
+        elif glob.has_magic(path):
+            problem = "no file matches this pattern; check it"
+        return Source(os.path.abspath(path) if path else "", path, problem)
     return Source(os.path.abspath(path), os.path.basename(path))
 
 

@@ -40,6 +40,7 @@ class Report:
         self.outputs = job.outputs
         self.lines: dict[str, dict] = {}
         self._required = {"path", "sha256", *job.identity, *job.fields, *job.outputs}
+        self._required -= job.optional
         is_new = not os.path.lexists(path) or (path.is_file() and not path.stat().st_size)
         text = b"" if is_new else read_bytes(path)
         complete = text[: text.rfind(b"\n") + 1]

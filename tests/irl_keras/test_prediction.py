@@ -65,7 +65,7 @@ def run(*paths, out, method=METHOD, **options):
     """Predicts with `Red`; returns the counts and how many pictures it was asked about."""
     localizer = Red()
     job = Prediction(method, lambda: localizer)
-    counts = batch.run(job, [str(path) for path in paths], out, **options)
+    counts = batch.run(job, [str(path) for path in paths], out, **options).counts
     return counts, localizer.calls
 
 
@@ -105,6 +105,9 @@ def test_command_line_writes_maps_masks_overlays_and_report(tmp_path, red_weight
         "flagged_share": pytest.approx(flagged.mean()),
         "max_probability": pytest.approx(pixels[..., 0].max() / 255),
         "mean_probability": pytest.approx(pixels[..., 0].mean() / 255),
+        "score": metrics.picture_score(pixels[..., 0] / np.float32(255)),
+        "max_side": None,
+        "conversions": [],
         "verdict": metrics.verdict(1.0),
         "prob": "prob/a/b.png",
         "mask": "mask/a/b.png",
@@ -280,7 +283,7 @@ def test_what_is_done_is_reused_without_the_network(tmp_path):
     assert len(read_report(out)) == 3 and (out / "mask/a.png").exists()
 
 
-@pytest.mark.parametrize("change", ["picture", "weights", "threshold"])
+@pytest.mark.parametrize("change", ["picture", "weights", "scale"])
 def test_outputs_of_something_else_are_not_passed_off_as_current(tmp_path, capsys, change):
     path, out, method = tmp_path / "a.png", tmp_path / "out", METHOD
     save(path)
@@ -291,7 +294,7 @@ def test_outputs_of_something_else_are_not_passed_off_as_current(tmp_path, capsy
     elif change == "weights":
         method = METHOD._replace(preset_sha256="1" * 64)
     else:
-        method = METHOD._replace(threshold=0.25)
+        method = METHOD._replace(max_side=100)
     counts, calls = run(path, out=out, method=method)
     assert counts == {"failed": 1} and calls == 0
     error = capsys.readouterr().err
@@ -300,7 +303,7 @@ def test_outputs_of_something_else_are_not_passed_off_as_current(tmp_path, capsy
     counts, calls = run(path, out=out, method=method, overwrite=True)
     assert not counts["failed"] and calls == 1
     line = read_report(out)[str(path)]
-    assert line["threshold"] == method.threshold and line["preset_sha256"] == method.preset_sha256
+    assert line["max_side"] == method.max_side and line["preset_sha256"] == method.preset_sha256
     if change == "picture":
         result = images.read_image(out / "prob/a.png")
         np.testing.assert_array_equal(result[..., 0], pixels[..., 0])
@@ -376,6 +379,34 @@ def test_other_reports_are_left_alone(tmp_path, red_weights, capsys):
         assert main([*arguments, "--weights", red_weights]) == 2
         assert "report.jsonl: line 1 is not a report line" in capsys.readouterr().err
         assert report.read_text() == content
+
+
+def test_another_threshold_is_applied_to_the_stored_maps_without_the_network(tmp_path):
+    path, out = tmp_path / "a.png", tmp_path / "out"
+    pixels = save(path)
+    run(path, out=out)
+    kept = {name: (out / name).read_bytes() for name in ("prob/a.png", "overlay/a.jpg")}
+    for threshold in (0.25, 0.9, 0.5):
+        counts, calls = run(path, out=out, method=METHOD._replace(threshold=threshold))
+        assert counts == {"manipulated": 1} and calls == 0
+        line = read_report(out)[str(path)]
+        flagged = pixels[..., 0] / np.float32(255) >= threshold
+        assert line["threshold"] == threshold and line["flagged_share"] == flagged.mean()
+        mask = images.read_image(out / "mask/a.png")[..., 0]
+        np.testing.assert_array_equal(mask, 255 * flagged.astype(np.uint8))
+        assert kept == {name: (out / name).read_bytes() for name in kept}
+    save(path, seed=1)
+    counts, calls = run(path, out=out, method=METHOD._replace(threshold=0.3))
+    assert counts == {"failed": 1} and calls == 0  # the maps are of another picture
+
+
+def test_stored_maps_that_are_not_whole_are_made_again(tmp_path):
+    path, out = tmp_path / "a.png", tmp_path / "out"
+    save(path)
+    run(path, out=out)
+    (out / "prob/a.png").write_bytes(b"")
+    counts, calls = run(path, out=out, method=METHOD._replace(threshold=0.3))
+    assert not counts["failed"] and calls == 1
 
 
 # --- bad input --------------------------------------------------------------------------------
@@ -474,7 +505,8 @@ def test_unexpected_failures_concern_one_picture(tmp_path, capsys):
                 raise MemoryError("out of\nmemory")
             return super().localize(image)
 
-    counts = batch.run(Prediction(METHOD, Exhausted), [str(tmp_path / "in")], tmp_path / "out")
+    job = Prediction(METHOD, Exhausted)
+    counts = batch.run(job, [str(tmp_path / "in")], tmp_path / "out").counts
     assert counts["failed"] == 1 and counts.total() == 2
     assert capsys.readouterr().err == f"{tmp_path / 'in/a.png'}: MemoryError: out of memory\n"
 
@@ -552,7 +584,7 @@ def test_a_file_that_appears_meanwhile_stays(tmp_path, capsys):
             (tmp_path / "out/mask/a.png").write_text("mine")
             return super().localize(image)
 
-    counts = batch.run(Prediction(METHOD, Slow), [str(tmp_path / "a.png")], tmp_path / "out")
+    counts = batch.run(Prediction(METHOD, Slow), [str(tmp_path / "a.png")], tmp_path / "out").counts
     assert counts == {"failed": 1} and "a.png: " in capsys.readouterr().err
     assert files_in(tmp_path / "out") == ["mask/a.png", "report.jsonl"]
     assert (tmp_path / "out/mask/a.png").read_text() == "mine"
