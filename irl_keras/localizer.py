@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import keras
 import numpy as np
@@ -42,7 +43,7 @@ class Localizer(ModelLocalizer):
         threshold: float = 0.5,
         integrity: Integrity | None = None,
         score_threshold: float = 0.5,
-        **options: int | None,
+        **options: Any,
     ):
         super().__init__(model, name, threshold, **options)
         self.integrity = integrity
@@ -53,7 +54,7 @@ class Localizer(ModelLocalizer):
         cls,
         name_or_folder: str | os.PathLike,
         threshold: float | None = None,
-        **options: int | None,
+        **options: Any,
     ) -> Localizer:
         """Loads a preset with its calibration.
 

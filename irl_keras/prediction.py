@@ -137,8 +137,8 @@ class Prediction(batch.BatchJob):
 
     def finding(self, line: Mapping[str, Any]) -> str:
         return (
-            f"{line['verdict']}, {line['flagged_share']:.1%} of the area from "
-            f"{line['threshold']:g} on, at most {line['max_probability']:.2f}"
+            f"{line['verdict']}, {line['flagged_share']:.1%} of the area flagged, "
+            f"highest probability {line['max_probability']:.2f}"
         )
 
 

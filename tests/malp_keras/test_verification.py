@@ -143,6 +143,7 @@ def test_command_writes_maps_overlays_and_report(tmp_path, tiny_preset, capsys):
         "verdict": expected.verdict,
         "score": pytest.approx(expected.score, **near),
         "cosine": pytest.approx(expected.cosine, **near),
+        "conversions": [],
         "changed_share": None if share is None else pytest.approx(share, abs=0.01),
         "map": "map/a/b.png",
         "overlay": "overlay/a/b.jpg",
