@@ -185,7 +185,7 @@ def forge_with_history(
     if kind > 0:
         mask = draw_mask(random_kind(rng, recipe.masks), *mask.shape, rng)
     if kind == 1:
-        fill = apply_history(content, _other_history(history, recipe, rng))
+        fill = apply_history(content, other_history(history, recipe, rng))
         image = composite(host, fill, mask, 0)
     elif kind == 2:
         seed = int(rng.integers(2**32))
@@ -248,8 +248,17 @@ def composite(host: np.ndarray, fill: np.ndarray, mask: np.ndarray, soft: int) -
     return np.rint(mixed).astype(np.uint8)
 
 
-def _other_history(history, recipe, rng):
-    """A history that differs from that of the host: a part of it, or another."""
+def other_history(history: History, recipe: HistoryRecipe, rng: np.random.Generator) -> History:
+    """Draws a history that differs from another: a part of it, or one of its own.
+
+    Args:
+        history: The other.
+        recipe: Shares and ranges.
+        rng: The source of all choices.
+
+    Raises:
+        ValueError: If the recipe has histories of one kind only.
+    """
     if history and rng.random() < 0.5:
         return history[: rng.integers(len(history))]
     for _ in range(_ATTEMPTS):

@@ -126,8 +126,9 @@ class FillCrops:
 
     def _crop(self, image, mask, rng):
         """The same window of both, turned; with some of the fill, and not too much, if it can."""
-        height, width = mask.shape
-        both = np.dstack([image, mask])
+        missing = [(0, max(self.size - side, 0)) for side in mask.shape]
+        both = np.pad(np.dstack([image, mask]), [*missing, (0, 0)], mode="symmetric")
+        height, width = both.shape[:2]
         for _ in range(_ATTEMPTS):
             top = rng.integers(height - self.size + 1)
             left = rng.integers(width - self.size + 1)

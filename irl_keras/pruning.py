@@ -7,7 +7,10 @@ import keras
 import numpy as np
 
 from irl_keras.irl_net import irl_net
+from irl_keras.trace_net import TRACE_FILTERS, TRACE_LAYERS
 
+_JOINED = "decoder_conv1/kernel"
+"""Uses the Encoder's channels, and after them those of the traces."""
 _FIXED = "fixed"
 """Channels that every width has: the picture's, the first convolutions', the map's."""
 
@@ -26,8 +29,8 @@ def narrow(
         model: Network of `irl_keras.irl_net`, with early fusion and SE blocks.
         width: Width of the new network, at most that of `model`.
         attention: Whether the new network keeps the attention block.
-        traces: As in `irl_net`. The trace branch of the new network, and what uses it, are as new;
-            `model` has none.
+        traces: As in `irl_net`. A trace branch that `model` has none of is new, and so is what
+            uses it; one that it has is taken over.
 
     Returns:
         A new `keras.Model`, not compiled; with the width and attention of `model`, its equal.
@@ -44,7 +47,14 @@ def narrow(
     """
     narrower = irl_net(width=width, attention=attention, traces=traces)
     wide = {v.path: keras.ops.convert_to_numpy(v) for v in model.weights}
-    targets = {v.path: v for v in narrower.weights if not v.path.startswith("trace_")}
+    targets = {v.path: v for v in narrower.weights}
+    for path in [path for path in targets if path.startswith(TRACE_LAYERS)]:
+        branch = targets.pop(path)
+        if path in wide:
+            branch.assign(wide[path])
+    traced = None
+    if any(path.startswith(TRACE_LAYERS) for path in wide):
+        wide[_JOINED], traced = np.split(wide[_JOINED], [-TRACE_FILTERS], axis=-2)
     missing = sorted(set(targets) - set(wide))
     if missing:
         raise ValueError(f"{model.name} has no {missing[0]}; narrow an early-fusion SE network")
@@ -55,9 +65,10 @@ def narrow(
         out = _shuffled(kept[made], wide[path].shape[-1]) if shuffled else kept[made]
         kernel = wide[path] if into is None else np.take(wide[path], into, axis=-2)
         kernel = kernel if out is None else np.take(kernel, out, axis=-1)
-        # Traces come after the channels of the Encoder.
-        new = keras.ops.convert_to_numpy(targets[path])[..., kernel.shape[-2] :, :]
-        targets[path].assign(np.concatenate([kernel, new], axis=-2))
+        rest = keras.ops.convert_to_numpy(targets[path])[..., kernel.shape[-2] :, :]
+        if path == _JOINED and traced is not None and rest.size:
+            rest = np.take(traced, out, axis=-1)
+        targets[path].assign(np.concatenate([kernel, rest], axis=-2))
         bias = path.removesuffix("kernel") + "bias"
         if bias in targets:
             targets[bias].assign(wide[bias] if out is None else wide[bias][out])

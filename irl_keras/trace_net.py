@@ -9,8 +9,11 @@ from irl_keras.layers.block_statistics import BLOCK
 TRACES = {"phase": PhaseProfiles, "colour": ColourProfiles}
 """Statistics by name; a new one joins by an entry here."""
 
-_FILTERS = 64
+TRACE_FILTERS = 64
 """At an eighth of the picture's size they cost little, so that no width makes them narrower."""
+
+TRACE_LAYERS = "trace_conv"
+"""How the names of the branch's layers with weights begin."""
 
 
 def trace_features(picture, traces):
@@ -32,7 +35,7 @@ def trace_features(picture, traces):
     maps = [TRACES[name](dtype="float32", name=f"{name}_profiles")(picture) for name in traces]
     x = keras.layers.Concatenate(name="traces")(maps) if len(maps) > 1 else maps[0]
     for index in (1, 2):
-        x = _conv(x, f"trace_conv{index}")
+        x = _conv(x, f"{TRACE_LAYERS}{index}")
     return x
 
 
@@ -75,5 +78,5 @@ def trace_net(input_shape=(None, None, 3), traces=("phase", "colour"), name="tra
 
 def _conv(x, name, **arguments):
     return keras.layers.Conv2D(
-        _FILTERS, 3, padding="same", activation="relu", name=name, **arguments
+        TRACE_FILTERS, 3, padding="same", activation="relu", name=name, **arguments
     )(x)

@@ -25,6 +25,7 @@ from forensics_keras.presets import load_model_file
 from irl_keras.networks import NETWORKS
 from irl_keras.presets import from_preset
 from irl_keras.pruning import narrow
+from irl_keras.trace_net import TRACE_LAYERS
 from training.experiments import IRLExperiment
 from training.run import TrainingRun
 
@@ -159,7 +160,7 @@ def start_model(init: str | None, experiment: IRLExperiment) -> keras.Model:
 def take_traces(model: keras.Model, source: keras.Model) -> None:
     """Copies the weights of the trace branch of one network into another."""
     for layer in model.layers:
-        if layer.name.startswith("trace_conv"):
+        if layer.name.startswith(TRACE_LAYERS):
             layer.set_weights(source.get_layer(layer.name).get_weights())
 
 

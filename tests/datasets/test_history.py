@@ -103,7 +103,7 @@ def test_content_of_another_history_stays_the_content(photograph):
         assert np.abs(crop.image.astype(float) - crop.original).mean() < 12
 
 
-def test_recipes_without_any_other_history_are_refused(photograph):
+def test_recipes_without_anyother_history_are_refused(photograph):
     none = {"compressed": 0, "noisy": 0, "sharpened": 0, "resampled": 0}
     with pytest.raises(ValueError, match="one kind"):
         forged(photograph, 0, untouched=0, history_only=1, filled=0, **none)

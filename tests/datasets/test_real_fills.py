@@ -73,3 +73,13 @@ def test_transplanted_fills_have_the_hosts_colours(folder):
         inside = mask[..., 0] == 1
         assert inside.sum() >= 24 and inside.mean() <= 0.6
         assert np.abs(image[inside].astype(float) - FILL).mean() > 20
+
+
+def test_pictures_smaller_than_the_crop_are_continued_by_reflection(folder):
+    recipe = HistoryRecipe(size=320, afterwards=0)
+    crops = FillCrops(folder, bundled_photographs("train")[:1], recipe, 1, 0.0, 0.0)
+    small = cv2.imread(str(folder / "two/image/000.webp"))
+    assert min(small.shape[:2]) < 320
+    image, mask = crops.sample(0)
+    assert image.shape == (320, 320, 3) and mask.any()
+    np.testing.assert_array_equal(image[mask[..., 0] == 1], np.tile(FILL, (mask.sum(), 1)))

@@ -83,3 +83,10 @@ def test_traces_join_and_the_rest_stays_the_same_network(wide, picture):
     value[:, :, encoder:] = 0
     kernel.assign(value)
     np.testing.assert_allclose(joined(picture), wide(picture), atol=1e-6)
+
+
+def test_a_trace_branch_is_taken_over(picture):
+    keras.utils.set_random_seed(1)
+    model = irl_net(width=0.125, attention=False, traces=("phase",))
+    same = narrow(model, 0.125, attention=False, traces=("phase",))
+    np.testing.assert_allclose(same(picture), model(picture), atol=1e-6)
