@@ -33,3 +33,5 @@ def compile_by_part(model: keras.Model, rate, factors: Mapping[str, float], **ad
     # XLA's convolutions are several times slower than oneDNN's on a CPU.
     jit_compile = keras.config.backend() == "jax"
     model.compile(AdamByPart(rate, factors, **adam), jit_compile=jit_compile)
+    # TensorFlow traces a step twice if the optimizer makes its variables in it.
+    model.optimizer.build(model.trainable_variables)
