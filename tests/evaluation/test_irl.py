@@ -2,8 +2,7 @@
 
 import json
 import os
-import subprocess
-import sys
+import runpy
 from pathlib import Path
 
 import keras
@@ -17,6 +16,7 @@ from forensics_keras.images import read_image, write_png
 from forensics_keras.model_card import CARD_FIELDS
 from irl_keras import irl_net, presets
 from tests.helpers.methods import Brightness
+from tests.helpers.tiny_trainings import shallow_irl_net
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,21 +50,27 @@ def _means(summary: dict) -> dict:
     return {measure: values["mean"] for measure, values in summary["scores"].items()}
 
 
-def test_command_line_on_the_bundled_photographs(tmp_path):
+@pytest.mark.usefixtures("without_tracing")
+def test_command_line_on_the_bundled_photographs(tmp_path, monkeypatch, capsys):
     arguments = {"width": 0.125}
     card = {**dict.fromkeys(CARD_FIELDS, "for a test"), "seed": 0}
     card["architecture"] = {"name": "irl_net", "arguments": arguments}
-    card = presets.save_preset(irl_net(**arguments), tmp_path / "preset", card)
-    command = [sys.executable, "evaluate.py", "irl", "--limit", "2", "--size", "64"]
-    command += ["--preset", tmp_path / "preset", "--out", tmp_path / "out"]
+    command = ["evaluate.py", "irl", "--limit", "2", "--size", "64"]
+    command += ["--preset", str(tmp_path / "preset"), "--out", str(tmp_path / "out")]
     command += ["--degradations", "clean", "jpeg:75"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.split("\n")
+    monkeypatch.setattr("sys.argv", command)
+    with shallow_irl_net():
+        card = presets.save_preset(irl_net(**arguments), tmp_path / "preset", card)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_path(str(ROOT / "evaluate.py"), run_name="__main__")
+    assert not stop.value.code
+    output = capsys.readouterr().out
+    lines = output.split("\n")
     assert lines[0] == "for a test" and lines[2] == "Forged pictures"
     assert lines[4].split()[:4] == ["method", "inpainter", "degradation", "pictures"]
     assert [lines[row].split()[:2] for row in (6, 8)] == [["all", "zeros"], ["all", "ones"]]
-    assert done.stdout.strip().endswith(f"Picture: {tmp_path / 'out' / 'grid.png'}")
+    assert output.strip().endswith(f"Picture: {tmp_path / 'out' / 'grid.png'}")
     results = json.loads((tmp_path / "out" / "metrics.json").read_text())
     named = {"name": "for a test", "sha256": card["sha256"], "training": "shipped, for a test"}
     assert results["weights"] == named

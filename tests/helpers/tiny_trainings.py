@@ -1,6 +1,10 @@
 """Config files of trainings that take seconds, and pictures for them."""
 
+import importlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -81,6 +85,25 @@ intended_use = "tests"
 licence = "Apache-2.0"
 """
 """What people write into card.toml."""
+
+
+@contextmanager
+def graphs_off() -> Iterator[None]:
+    """Runs training steps as plain calls: tracing their graphs takes longer than a few of them."""
+    import tensorflow as tf  # the tests on JAX do without it
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def shallow_irl_net() -> AbstractContextManager:
+    """Makes IRL-Nets of one block a stage: tracing all 21 takes most of a short training."""
+    module = importlib.import_module("irl_keras.irl_net")  # the package has a function named so
+    stages = [(filters, 1) for filters, _ in module.ENCODER_STAGES]
+    return mock.patch.object(module, "ENCODER_STAGES", stages)
 
 
 def write_config(folder: Path, command: str, *changes: tuple[str, str]) -> str:
