@@ -80,6 +80,7 @@ def test_build(tmp_path, monkeypatch):
         assert row["ratio"] == pytest.approx(ratio)
 
 
+@pytest.mark.slow
 def test_memory(tmp_path, monkeypatch):
     fresh_process = memory.run_child
 

@@ -243,6 +243,7 @@ def test_attention_refuses_maps_of_different_size():
         layers.EncoderQueryAttention()([random(1, 4, 4, 8), random(1, 4, 5, 8)])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux' process status")
 def test_attention_memory_does_not_hold_the_whole_matrix():
     """At 128x128 positions the matrix alone is 1.07 GB; the blocks need a fraction of it."""

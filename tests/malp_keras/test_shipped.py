@@ -78,6 +78,7 @@ def test_unchanged_and_unprotected_pictures_are_told_apart(
     assert verdicts.count(UNPROTECTED) >= 5
 
 
+@pytest.mark.slow
 def test_the_papers_setting_locates_what_stgan_changes(photographs):
     model = malp_keras.from_preset("malp_stgan_faces")
     calibration = Calibration.of_card(malp_keras.read_card("malp_stgan_faces"))

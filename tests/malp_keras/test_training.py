@@ -82,6 +82,7 @@ def test_parts_learn_at_their_own_rates():
     assert moved_parts(model, before) == {"cnn", "classifier"}
 
 
+@pytest.mark.slow
 def test_steps_reduce_the_loss():
     model = tiny(vit=False)
     inputs = example(model)
@@ -248,6 +249,7 @@ def test_accuracy_and_cosine_are_of_the_right_halves():
     assert float(model.recovered.result()) == pytest.approx(0.4)
 
 
+@pytest.mark.slow
 def test_fit_stops_and_goes_on_unchanged(tmp_path):
     model = tiny(weights=LossWeights(vit_ssim=0), exact_mask=True)
     batches = [example(model, seed) for seed in range(3)]

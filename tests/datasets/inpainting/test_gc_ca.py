@@ -229,6 +229,7 @@ def values(model):
     return {v.path: ops.convert_to_numpy(v).copy() for v in model.trainable_variables}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [gc_training, ca_training])
 def test_training_moves_every_weight_and_lowers_l1(build, photograph):
     keras.utils.set_random_seed(0)
@@ -280,6 +281,7 @@ class PenaltyAlone(CATraining):
         return {"penalty": super().loss_terms(inputs, outputs, training)["penalty"]}
 
 
+@pytest.mark.slow
 @pytest.mark.jax
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
 def test_penalty_trains_the_critics_alone():

@@ -97,6 +97,7 @@ def test_parts_learn_at_their_own_rates(small_autoencoder, photograph):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_training_lowers_the_error_and_reaches_every_weight(photograph):
     keras.utils.set_random_seed(0)
     training = ResynthesisTraining(
@@ -113,6 +114,7 @@ def test_training_lowers_the_error_and_reaches_every_weight(photograph):
             assert (value != ops.convert_to_numpy(variable)).any(), variable.path
 
 
+@pytest.mark.slow
 def test_a_saved_training_goes_on(tmp_path, small_autoencoder, photograph):
     training = ResynthesisTraining(small_autoencoder, patch_critic(4), 0.01, 0.5)
     training.compile(AdamByPart(1e-3, factors={"critic": 0.5}), run_eagerly=True)
