@@ -6,6 +6,8 @@ its folders) there are
 * `OUT/prob/a/b.png`: 8-bit greyscale, the probability times 255, rounded;
 * `OUT/mask/a/b.png`: 255 where the probability reaches the threshold, else 0;
 * `OUT/overlay/a/b.jpg`: the probability as a heat map over the picture;
+* of presets that know it, `OUT/reliability/a/b.png`: 8-bit greyscale, 255 times the probability
+  that a pixel is judged rightly at the threshold with which the network was run;
 * a line in `OUT/report.jsonl`.
 
 All have the size of the upright picture (but an overlay is scaled down where JPEG's limit on the
@@ -82,6 +84,8 @@ class Prediction(batch.BatchJob):
         self._load = load
         card = card or {}
         self._has_integrity = Integrity.from_card(card.get("calibration", {})) is not None
+        if self._has_integrity:
+            self.outputs = {**self.outputs, "reliability": "reliability/{}.png"}
         self.presentation = batch.Presentation("Inpainted regions", "prob", card, LIMITS)
 
     def load(self) -> None:
@@ -108,6 +112,9 @@ class Prediction(batch.BatchJob):
             "verdict": found.verdict,
             "conversions": list(conversions),
         }
+        if found.reliability is not None:
+            contents["reliability"] = encode_map(found.reliability)
+            fields["mean_reliability"] = float(found.reliability.mean(dtype=np.float64))
         return batch.Made(fields, contents)
 
     def remake(self, line: Mapping[str, Any], files: Mapping[str, Path]) -> batch.Made:

@@ -9,10 +9,12 @@ import evaluate
 from datasets.inpainting import UNTOUCHED
 from evaluation.irl_calibration import MOST_PICTURES, MOST_PIXELS, calibrate
 from evaluation.pictures import pristine_photographs, published_pairs
-from forensics_keras.images import write_png
+from forensics_keras import batch
+from forensics_keras.images import read_image, write_png
 from forensics_keras.model_card import CARD_FIELDS
 from irl_keras import Localizer, irl_net, presets
 from irl_keras.integrity import Integrity
+from irl_keras.prediction import prediction
 from tests.helpers.methods import Brightness
 
 
@@ -73,6 +75,14 @@ def test_a_preset_is_calibrated_by_command_and_then_judges_so(folders, tmp_path)
     assert found.reliability.shape == (40, 48)
     assert 0 <= found.score <= 1
     assert (found.verdict == "manipulated") == (found.score >= localizer.score_threshold)
+    job = prediction(str(tmp_path / "preset"), None, None)
+    write_png(tmp_path / "one.png", image)
+    batch.run(job, [str(tmp_path / "one.png")], tmp_path / "predicted")
+    stored = read_image(tmp_path / "predicted/reliability/one.png")[..., 0] / 255
+    np.testing.assert_allclose(stored, found.reliability, atol=0.003)
+    [line] = (tmp_path / "predicted/report.jsonl").read_text().splitlines()
+    assert json.loads(line)["score"] == pytest.approx(found.score)
+    assert json.loads(line)["mean_reliability"] == pytest.approx(found.reliability.mean(), abs=1e-4)
 
 
 def test_calibration_needs_pristine_photographs(folders, tmp_path, capsys):
