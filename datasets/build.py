@@ -23,6 +23,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -352,7 +353,11 @@ def _in_order(work, units, workers) -> Iterator[list[dict]]:
 
 
 def _end_with_parent() -> None:
-    """Lets a worker end when its parent was killed; it would wait for work for ever."""
+    """Lets a worker end when its parent was killed; it would wait for work for ever.
+
+    Ctrl-C goes to all processes of a terminal; the parent alone answers it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch():
         wait([multiprocessing.parent_process().sentinel])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from datasets.forging import ForgingRecipe, Window, crop
 from datasets.history import HistoryRecipe, forge_with_history
 from datasets.inpainting import UNTOUCHED
 from datasets.packed import PackedPairs, is_packed_folder
-from datasets.pairs import find_pairs, is_pair_folder
+from datasets.pairs import find_pairs, is_pair_folder, read_pair
 from datasets.photographs.selection import read_selection, selected_photographs
 from datasets.photographs.sources import bundled_photographs, list_photographs
 from datasets.real_fills import FillCrops, is_fill_folder, list_fills, read_fill
@@ -71,11 +72,17 @@ def open_photographs(folders: Sequence[Path], split: str) -> list[Path]:
     """Lists the photographs of all folders; the bundled ones of a split where there is none.
 
     Raises:
-        ValueError: If a folder has no photograph.
+        ValueError: If a folder has no photograph, or has pairs.
         OSError: If a folder cannot be listed.
     """
     if not folders:
         return bundled_photographs(split)
+    for folder in folders:
+        if is_pair_folder(folder):
+            raise ValueError(
+                f"{folder}: is a pair folder, whose masks are no photographs; "
+                "name its folder of pictures"
+            )
     return [path for folder in folders for path in list_photographs(folder)]
 
 
@@ -91,14 +98,16 @@ def open_data(
     Args:
         data: Folders of photographs, or one that `has_pairs` or has such folders in it, one for
             each inpainter of the recipe; the bundled photographs when empty.
-        val_data: Folders of photographs; when empty, a tenth of the photographs of `data`.
+        val_data: Folders of photographs, or of pairs; when empty, a tenth of the photographs of
+            `data`.
         recipe: How crops are forged, or drawn from pairs.
         seed: Seed of the training set.
         layout: Of `data` and `val_data`, whose training and validation parts are taken; without
             `val_data` both are those of `data`. Pairs in `data` have none.
 
     Returns:
-        The training set, and the photographs that validation forgeries are made of.
+        The training set, and the photographs that validation forgeries are made of; none where
+        `val_data` has forgeries.
 
     Raises:
         ValueError: If there are too few photographs, or pairs without `val_data`.
@@ -109,16 +118,16 @@ def open_data(
         if len(data) > 1:
             raise ValueError("--data: has pairs; give one folder that holds them all")
         if not val_data:
-            raise ValueError("--data has pairs; name photographs with --val-data")
+            raise ValueError("--data has pairs; name photographs or pairs with --val-data")
         open_set = open_pairs if has_pairs(forged[0]) else open_mixture
-        held_out = layout.held_out(val_data) if layout else open_photographs(val_data, "test")
+        held_out = layout.held_out(val_data) if layout else held_out_photographs(val_data)
         return open_set(forged[0], recipe, seed), held_out
     if layout:
         training_set = ForgedPhotographs(layout.photographs(data, "train"), recipe, seed)
         return training_set, layout.held_out(val_data or data)
     photographs = open_photographs(data, "train")
     if val_data:
-        held_out = open_photographs(val_data, "test")
+        held_out = held_out_photographs(val_data)
     else:
         count = max(len(photographs) // 10, 1)
         order = np.random.default_rng(seed).permutation(len(photographs))
@@ -129,9 +138,19 @@ def open_data(
     return ForgedPhotographs(photographs, recipe, seed), held_out
 
 
+def held_out_photographs(val_data: Sequence[Path]) -> list[Path]:
+    """Lists the photographs that validation forgeries are made of; none if there are forgeries."""
+    return [] if any(map(has_masks, val_data)) else open_photographs(val_data, "test")
+
+
 def has_pairs(folder: Path) -> bool:
     """Says whether a folder is a pair folder, or a packed one."""
     return is_pair_folder(folder) or is_packed_folder(folder)
+
+
+def has_masks(folder: Path) -> bool:
+    """Says whether a folder's pictures are forged already: real fills, or pairs."""
+    return is_fill_folder(folder) or is_pair_folder(folder)
 
 
 def open_pairs(
@@ -222,10 +241,10 @@ def _mismatch(name: str, folders: Sequence[Path]) -> str:
 
 
 def validation_crops(folders: Sequence[Path], size: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Cuts validation crops out of real fills, and as many out of pristine photographs.
+    """Cuts validation crops out of real fills and pairs, and as many out of pristine photographs.
 
     Args:
-        folders: Of real fills and of photographs; at least one of the former.
+        folders: Of real fills, of pairs and of photographs; at least one of the former.
         size: Side of the crops, in pixels; smaller pictures are continued by reflection.
 
     Returns:
@@ -236,17 +255,23 @@ def validation_crops(folders: Sequence[Path], size: int) -> list[tuple[np.ndarra
         ValueError: If a folder has no picture.
         OSError: If a file cannot be read.
     """
-    fills = [
-        path
+    readers = [
+        partial(read_fill, path)
         for folder in folders
         if is_fill_folder(folder)
         for scenes in list_fills(folder).values()
         for scene in scenes
         for path in scene
     ]
+    readers += [
+        partial(read_pair, pair)
+        for folder in folders
+        if is_pair_folder(folder)
+        for pair in find_pairs(folder)
+    ]
     crops = []
-    for image, mask in map(read_fill, fills):
-        rows, columns = np.nonzero(mask)
+    for image, mask in (read() for read in readers):
+        rows, columns = np.nonzero(mask if mask.any() else mask == 0)
         middle = int(rows.mean()) - size // 2, int(columns.mean()) - size // 2
         corner = [
             min(max(start, 0), max(side - size, 0))
@@ -255,7 +280,7 @@ def validation_crops(folders: Sequence[Path], size: int) -> list[tuple[np.ndarra
         window = Window(*corner, size)
         both = crop(np.dstack([image, mask]), window, size)
         crops.append((both[..., :3].copy(), both[..., 3].copy()))
-    photographs = [folder for folder in folders if not is_fill_folder(folder)]
+    photographs = [folder for folder in folders if not has_masks(folder)]
     if photographs:
         paths = open_photographs(photographs, "test")
         empty = np.zeros((size, size), np.uint8)

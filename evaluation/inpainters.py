@@ -34,7 +34,7 @@ from evaluation.pictures import (
     say_failures,
     work_through,
 )
-from evaluation.report import Report, write_run
+from evaluation.report import Report, refuse_others_files, write_run
 from evaluation.run import add_command
 from forensics_keras import metrics
 from forensics_keras.command_line import at_least, nonempty_path, renamed
@@ -154,6 +154,7 @@ def _distance(found: np.ndarray, wanted: np.ndarray, share: np.ndarray) -> float
 
 def evaluate(run: InpainterRun) -> int:
     """Measures inpainters; returns the exit code, or raises ValueError if nothing is measured."""
+    refuse_others_files(run.out)
     failed: list[dict] = []
     records, grid = [], []
     crops = choose_crops(run)

@@ -38,7 +38,7 @@ from evaluation.pictures import (
     published_pairs,
     say_failures,
 )
-from evaluation.report import Report, write_run
+from evaluation.report import Report, refuse_others_files, write_run
 from evaluation.run import IRLEvaluation, add_command, add_options, read_options
 from evaluation.summaries import (
     FALSE_ALARM_TITLES,
@@ -85,6 +85,7 @@ def evaluate(run: IRLEvaluation) -> int:
     """
     if run.table:
         return tables.make(run)
+    refuse_others_files(run.out)
     loaded = load(run)
     data, sources = find_pictures(run)
     if run.calibrate:

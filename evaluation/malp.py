@@ -24,7 +24,7 @@ from evaluation.calibration import DEGRADATIONS, calibrate, write_calibration
 from evaluation.measure import Measurements, baselines
 from evaluation.methods import Loaded, load_file, load_malp
 from evaluation.pictures import BUNDLED, Source, say_failures, squares, work_through
-from evaluation.report import Report, write_run
+from evaluation.report import Report, refuse_others_files, write_run
 from evaluation.run import MaLPEvaluation, add_command, add_options, read_options
 from evaluation.tables import core
 from evaluation.tables import malp as tables
@@ -61,6 +61,7 @@ def evaluate(run: MaLPEvaluation) -> int:
         loaded.append(load_file(run.passive, run.passive.parent.name))
     if run.table:
         return tables.make_untrained(run, loaded, conditions)
+    refuse_others_files(run.out)
     methods = [one.method for one in loaded]
     measured = tables.measure_methods(sources, methods, conditions, run.seed)
     code = say_failures(measured.failed, sources)

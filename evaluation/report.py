@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +12,7 @@ import numpy as np
 
 from forensics_keras.figures import picture_grid
 from forensics_keras.files import write_atomically
-from forensics_keras.images import write_png
+from forensics_keras.images import read_bytes, write_png
 from forensics_keras.records import library_versions, write_json
 from forensics_keras.tables import markdown_table, text_table
 
@@ -36,9 +38,36 @@ class Report:
     grid: Sequence[tuple[str, Mapping[str, np.ndarray]]] = ()
 
 
+def refuse_others_files(out: Path, name: str | None = None) -> None:
+    """Refuses a folder where a report would replace files that are of no earlier one.
+
+    Args:
+        out: The folder.
+        name: Name of a table, as for `write_table`; `None` for the files of `write_run`.
+
+    Raises:
+        ValueError: If it would.
+    """
+    values, *others = _files(out, name)
+    found = [path for path in (values, *others) if os.path.lexists(path)]
+    try:
+        is_ours = {"title", "versions", "sections"} <= json.loads(read_bytes(values)).keys()
+    except (OSError, ValueError, AttributeError, RecursionError):
+        is_ours = False
+    if found and not is_ours:
+        raise ValueError(f"{found[0]}: exists and is of no evaluation; choose another --out")
+
+
+def _files(out: Path, name: str | None) -> list[Path]:
+    if name is None:
+        return [out / "metrics.json", out / "tables.md", out / "grid.png"]
+    return [out / f"{name}.{ending}" for ending in ("json", "md", "png")]
+
+
 def write_run(report: Report, out: Path) -> None:
     """Prints the report of a single run; writes `metrics.json`, `tables.md`, `grid.png`."""
-    _write(report, out / "metrics.json", out / "tables.md", out / "grid.png")
+    refuse_others_files(out)
+    _write(report, *_files(out, None))
 
 
 def write_table(report: Report, out: Path, name: str, quick: bool) -> None:
@@ -49,7 +78,8 @@ def write_table(report: Report, out: Path, name: str, quick: bool) -> None:
         report = replace(
             report, title=f"{report.title} (quick run)", sections=sections, notes=notes
         )
-    _write(report, *(out / f"{name}.{ending}" for ending in ("json", "md", "png")))
+    refuse_others_files(out, name)
+    _write(report, *_files(out, name))
 
 
 def _write(report: Report, values: Path, page: Path, picture: Path) -> None:
@@ -61,9 +91,10 @@ def _write(report: Report, values: Path, page: Path, picture: Path) -> None:
     tables = [f"## {heading}\n\n{markdown_table(rows)}" for heading, rows in sections.items()]
     notes = "\n".join(f"- {note}" for note in report.notes)
     text = "\n\n".join([f"# {report.title}", *tables, notes])
-    write_atomically(page, (text + "\n").encode())
     shared = {"title": report.title, "versions": library_versions(), "notes": list(report.notes)}
+    # First, because by it a later run knows the other files as its own.
     write_json(values, {**shared, **report.results, "sections": sections})
+    write_atomically(page, (text + "\n").encode())
     print(f"\nAll values: {values}")
     if report.grid:
         headers = list(report.grid[0][1])

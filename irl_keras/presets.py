@@ -14,11 +14,11 @@ def _builders() -> dict:
     return {name: network.build for name, network in NETWORKS.items()}
 
 
-_SHIPPED = PresetStore(Path(__file__).parent / "weights", _builders)
+STORE = PresetStore(Path(__file__).parent / "weights", _builders)
 
-from_preset = _SHIPPED.load
-read_card = _SHIPPED.card
-list_presets = _SHIPPED.names
+from_preset = STORE.load
+read_card = STORE.card
+list_presets = STORE.names
 
 
 def calibrated_threshold(card: Mapping) -> float:

@@ -23,11 +23,11 @@ def _builders() -> dict:
     return {"malp": malp}
 
 
-_SHIPPED = PresetStore(Path(__file__).parent / "weights", _builders)
+STORE = PresetStore(Path(__file__).parent / "weights", _builders)
 
-read_card = _SHIPPED.card
-list_presets = _SHIPPED.names
-build = _SHIPPED.build
+read_card = STORE.card
+list_presets = STORE.names
+build = STORE.build
 
 
 def from_preset(name_or_folder: str | os.PathLike) -> MaLP:
@@ -43,7 +43,7 @@ def from_preset(name_or_folder: str | os.PathLike) -> MaLP:
         ValueError: If there is no such preset, it is damaged, or its templates protect nothing.
         OSError: If its weights are missing or cannot be read.
     """
-    model = _SHIPPED.load(name_or_folder)
+    model = STORE.load(name_or_folder)
     check_templates(model, name_or_folder)
     return model
 

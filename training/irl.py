@@ -15,8 +15,14 @@ from tqdm import tqdm
 from datasets.batches import SampleBatches
 from datasets.forging import ForgingRecipe, forge
 from datasets.history import HistoryRecipe
-from datasets.open import Layout, open_data, open_histories, open_photographs, validation_crops
-from datasets.real_fills import is_fill_folder
+from datasets.open import (
+    Layout,
+    has_masks,
+    held_out_photographs,
+    open_data,
+    open_histories,
+    validation_crops,
+)
 from datasets.training_sets import TrainingSet
 from forensics_keras import schedules
 from forensics_keras.images import read_image
@@ -41,8 +47,9 @@ class IRLRun(TrainingRun):
     """A training of a localizer.
 
     `data` may name photographs, a folder of pairs, what `datasets.packed` made of one, or a folder
-    with one of these for each inpainter, named so. Without `val_data`, a tenth of the training
-    photographs is kept apart.
+    with one of these for each inpainter, named so. `val_data` may name photographs, which are
+    forged, and real fills or pair folders, which are validated on as they are. Without it, a tenth
+    of the training photographs is kept apart.
 
     Attributes:
         layout: How the folders of photographs are organized, a key of
@@ -60,17 +67,17 @@ class IRLRun(TrainingRun):
     def inputs(self) -> tuple[TrainingSet, tuple[np.ndarray, np.ndarray]]:
         """The training set, and the validation forgeries with their masks."""
         recipe = self.experiment.recipe
-        if not isinstance(recipe, HistoryRecipe):
+        if isinstance(recipe, HistoryRecipe):
+            if self.layout:
+                raise ValueError("--layout: an experiment with histories takes plain folders")
+            training_set = open_histories(self.data, recipe, self.seed)
+            photographs = held_out_photographs(self.val_data)
+        else:
             layout = Layout(self.layout, self.selection) if self.layout else None
             training_set, photographs = open_data(
                 self.data, self.val_data, recipe, self.seed, layout
             )
-            return training_set, forge_validation_set(photographs, self.experiment)
-        if self.layout:
-            raise ValueError("--layout: an experiment with histories takes plain folders")
-        training_set = open_histories(self.data, recipe, self.seed)
-        if not any(map(is_fill_folder, self.val_data)):
-            photographs = open_photographs(self.val_data, "test")
+        if not any(map(has_masks, self.val_data)):
             return training_set, forge_validation_set(photographs, self.experiment)
         crops = validation_crops(self.val_data, self.experiment.validation_size)
         images, masks = map(np.stack, zip(*crops, strict=True))

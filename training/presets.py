@@ -9,8 +9,10 @@ from pathlib import Path
 
 import keras
 
+from datasets.inpainting.learned import WEIGHTS as INPAINTERS
+from datasets.manipulations.stgan import WEIGHTS as EDITORS
 from forensics_keras.model_card import card_markdown
-from forensics_keras.presets import save_preset
+from forensics_keras.presets import assign_weights, encode_weights, save_preset
 from irl_keras import presets as irl_presets
 from malp_keras import presets as malp_presets
 from training.records import read_record
@@ -45,7 +47,8 @@ def write_preset(
             called when the preset can be loaded, for numbers must come from its float16 weights.
 
     Raises:
-        ValueError: If the prose is missing, or as `measure` does.
+        ValueError: If the prose is missing, the preset could not be loaded again, or as `measure`
+            does.
         OSError: If something cannot be read or written.
     """
     record = read_record(run.out / "experiment.json")
@@ -61,11 +64,22 @@ def write_preset(
         **prose,
     }
     network = run.preset_model(model)
+    _check_loadable(network, card["architecture"], folder)
     card = save_preset(network, folder, card)
     fields = measure(card)
     if fields:
         card = save_preset(network, folder, {**card, **fields})
     print(f"Preset {folder}: {card['bytes']} bytes, SHA-256 {card['sha256']}")
+
+
+def _check_loadable(network: keras.Model, architecture: Mapping, folder: Path) -> None:
+    """Refuses a network that is not the one that the experiment describes, before it is written."""
+    stores = irl_presets.STORE, malp_presets.STORE, INPAINTERS, EDITORS
+    store = next((one for one in stores if architecture["name"] in one.builders()), None)
+    if store is None:
+        raise ValueError(f"{folder}: no package knows the architecture {architecture['name']}")
+    described = json.loads(json.dumps(architecture))
+    assign_weights(store.build(described, folder), encode_weights(network), folder)
 
 
 def read_prose(folder: Path) -> dict:

@@ -7,7 +7,7 @@ import pytest
 import datasets.open
 from datasets.forging import ForgingRecipe
 from datasets.history import HistoryRecipe
-from datasets.open import Layout, open_data, open_histories, validation_crops
+from datasets.open import Layout, open_data, open_histories, open_photographs, validation_crops
 from datasets.packed import pack
 from datasets.photographs.selection import select, write_selection
 from datasets.photographs.sources import bundled_photographs, photographs_of
@@ -95,3 +95,20 @@ def test_a_selection_names_some_photographs_of_a_layout(tmp_path):
     assert held_out == [folder / name for name in photographs_of("celeba", folder, "val")]
     with pytest.raises(ValueError, match="selects train, test of the layout celeba, not train of"):
         open_data((folder,), (), ForgingRecipe(), 0, Layout("places2_256", manifest))
+
+
+def test_pairs_are_validated_on_as_they_are(tmp_path, photograph):
+    mask = np.zeros(photograph.shape[:2], np.uint8)
+    mask[100:120, 150:180] = 255
+    write_png(tmp_path / "pairs/Tp/a.png", photograph)
+    write_png(tmp_path / "pairs/Tp/pristine.png", photograph)
+    write_png(tmp_path / "pairs/Gt/a.png", mask)
+    (image, found), (_, empty) = validation_crops([tmp_path / "pairs"], SIZE)
+    assert found.sum() == 20 * 30 and not empty.any()
+    top, left = np.argwhere(found).min(axis=0)
+    corner = photograph[100 - top :, 150 - left :]
+    np.testing.assert_array_equal(image, corner[:SIZE, :SIZE])
+    _, held_out = open_data([], [tmp_path / "pairs"], ForgingRecipe(size=SIZE), seed=0)
+    assert held_out == []
+    with pytest.raises(ValueError, match="pairs: is a pair folder, whose masks"):
+        open_photographs([tmp_path / "pairs"], "test")

@@ -12,6 +12,7 @@ from datasets.manipulations.base import Manipulated, PictureEdit
 from evaluation import measure, report, summaries
 from evaluation.measure import Trial, measure_all
 from evaluation.pictures import Source, forged_photographs, work_through
+from evaluation.report import Report, refuse_others_files, write_run
 from evaluation.trials import (
     Conditions,
     Contestant,
@@ -231,3 +232,20 @@ def test_a_table_and_a_run_are_written_by_one_writer(tmp_path, capsys):
     assert marked["title"] == "Title (quick run)" and report.QUICK_NOTE in marked["notes"]
     assert read_image(tmp_path / "grid.png").shape[1] == 256 + 16
     assert capsys.readouterr().out.count("All values: ") == 2
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "tables.md", "grid.png"])
+def test_reports_replace_only_reports(tmp_path, name):
+    found = Report("Numbers", {"All": [{"a": "1"}]}, ["a note"])
+    (tmp_path / name).write_text('{"title": "mine"}')
+    for check in (refuse_others_files, partial(write_run, found)):
+        with pytest.raises(ValueError, match=f"{name}: exists and is of no evaluation"):
+            check(tmp_path)
+    assert [file.read_text() for file in tmp_path.iterdir()] == ['{"title": "mine"}']
+    for _ in range(2):
+        write_run(found, tmp_path / "out")
+        refuse_others_files(tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
+        "metrics.json",
+        "tables.md",
+    ]

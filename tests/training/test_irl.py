@@ -127,7 +127,7 @@ def test_pairs_of_several_inpainters_are_mixed_by_the_recipe(tmp_path):
         open_data(*folders, more, seed=0)
     with pytest.raises(ValueError, match="give one folder"):
         open_data([TEST_PHOTOGRAPHS, *folders[0]], [TEST_PHOTOGRAPHS], recipe, seed=0)
-    with pytest.raises(ValueError, match="name photographs with --val-data"):
+    with pytest.raises(ValueError, match="name photographs or pairs with --val-data"):
         open_data(folders[0], [], recipe, seed=0)
 
 
