@@ -19,6 +19,7 @@ options or data, or when something cannot be written.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -349,15 +350,26 @@ def _in_order(work, units, workers) -> Iterator[list[dict]]:
         return
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
     with ProcessPoolExecutor(workers, context, _end_with_parent) as pool:
-        yield from pool.map(work, units)
+        with _ignored_interrupts():
+            results = pool.map(work, units)  # starts the workers
+        yield from results
+
+
+@contextlib.contextmanager
+def _ignored_interrupts() -> Iterator[None]:
+    """Lets processes that are started ignore Ctrl-C, which goes to all; the parent answers it."""
+    if threading.current_thread() is not threading.main_thread():  # which cannot set this
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _end_with_parent() -> None:
-    """Lets a worker end when its parent was killed; it would wait for work for ever.
-
-    Ctrl-C goes to all processes of a terminal; the parent alone answers it.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Lets a worker end when its parent was killed; it would wait for work for ever."""
 
     def watch():
         wait([multiprocessing.parent_process().sentinel])

@@ -297,6 +297,8 @@ def _decode(
         raise ValueError(
             f"{name}: cannot be decoded ({reason}); copy it again or convert it to 8-bit PNG"
         ) from error
+    # Python's own warnings are about much that is no damage.
+    said = [line for line in said if "Warning: " not in line and "warnings.warn(" not in line]
     if said:
         more = f" (and {counted(len(said) - 1, 'more line')})" if said[1:] else ""
         print(f"{printable(name)}: was read, but is damaged: {said[0]}{more}", file=sys.stderr)
