@@ -86,7 +86,7 @@ class ModelCard(Form):
     training_data: Any
     recipe: str
     commit: Any
-    seed: int
+    seed: int | str
     measured: Any
     limits: Any
     intended_use: Any

@@ -223,7 +223,7 @@ def _with_field(folder, **fields) -> None:
         ({"name": ["tiny"]}, "name"),
         ({"name": "tiny\nverified"}, "control characters"),
         ({"name": "\x1b[2J"}, "control characters"),
-        ({"seed": "1"}, "seed"),
+        ({"seed": [1]}, "seed"),
         ({"recipe": {"run": "this"}}, "recipe"),
         ({"calibration": "high"}, "calibration"),
         ({"architecture": "small"}, "architecture"),
