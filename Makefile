@@ -25,7 +25,7 @@ lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-$(VENV)/.installed: requirements.txt
+$(VENV)/.installed: requirements.txt requirements-library.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": name another one, as in make PYTHON=python3.12")'
 	@echo "Installing requirements.txt into $(VENV) (some minutes the first time)"
 	@$(PYTHON) -m venv $(VENV)

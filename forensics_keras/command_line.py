@@ -15,6 +15,9 @@ from forensics_keras import __version__
 from forensics_keras.native_output import quiet_libraries
 from forensics_keras.terminal import printable, unfailing_output
 
+_BACKENDS = {"tensorflow": "tf", "jax": "jax", "torch": "torch"}
+"""By each backend of Keras the extra that installs it."""
+
 
 class ExitCode(enum.IntEnum):
     """How every command of this repository ends."""
@@ -169,6 +172,17 @@ def run_command(
     with quiet_libraries(getattr(options, "verbose", None)), unfailing_output():
         try:
             return run(options) or ExitCode.DONE
+        except ModuleNotFoundError as error:
+            if error.name not in _BACKENDS:
+                raise
+            extra = _BACKENDS[error.name]
+            print(
+                f"error: Keras' backend {error.name} is not installed: pip install "
+                f"'irl-malp-keras[{extra}]', or set KERAS_BACKEND to one that is "
+                f"({', '.join(_BACKENDS)})",
+                file=sys.stderr,
+            )
+            return ExitCode.REFUSED
         except (OSError, ValueError) as error:
             print(f"error: {one_line(error)}", file=sys.stderr)
             return ExitCode.REFUSED

@@ -34,6 +34,7 @@ from PIL import Image, PngImagePlugin
 
 from forensics_keras.containers import check_container
 from forensics_keras.files import open_regular, write_atomically
+from forensics_keras.formats import READABLE, TOLD, MissingExtra, open_picture, with_end_marker
 from forensics_keras.metadata import Metadata, read_metadata, turn
 from forensics_keras.terminal import counted, library_lines, printable
 
@@ -47,9 +48,6 @@ MAX_PIXELS = 100_000_000
 
 MAX_FILE_BYTES = 2**30
 """Largest file that is read, in bytes: 100 megapixels of uncompressed 16-bit RGBA fit."""
-
-
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 
 
 _BAND_PIXELS = 4_000_000
@@ -283,14 +281,16 @@ def _decode(
             library_lines() if is_tiff else contextlib.nullcontext([])
         )
         with lines as said:
-            result = _pixels(data, convert, channels, look)
+            result = _pixels(data, name, convert, channels, look)
+    except MissingExtra as error:
+        raise ValueError(f"{name}: {error}") from error
     except Image.DecompressionBombError as error:
         raise ValueError(
             f"{name}: has more than {MAX_PIXELS // 10**6} megapixels; cut it or scale it down"
         ) from error
     except Image.UnidentifiedImageError as error:
         raise ValueError(
-            f"{name}: is not a picture that can be read ({', '.join(_FORMATS)}); convert it to PNG"
+            f"{name}: is not a picture that can be read ({READABLE}); convert it to PNG"
         ) from error
     except Exception as error:  # Pillow's decoders raise nearly every kind on damaged files
         reason = "; ".join([str(error) or type(error).__name__, *said[:1]])
@@ -307,16 +307,25 @@ def _decode(
 
 def _pixels(
     data: bytes,
+    name: str | os.PathLike,
     convert: Callable[[Image.Image], np.ndarray],
     channels: tuple[int, ...],
     look: Callable[[Image.Image, bool], None] | None,
 ) -> np.ndarray:
-    with _open(data) as image:
+    with _open(data, name) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise Image.DecompressionBombError
         is_cut = ";16" in str(getattr(image, "tile", "")) and not image.mode.startswith("I")
-        image.load()
+        try:
+            image.load()
+        except OSError as error:
+            completed = with_end_marker(data) if "truncated" in str(error) else None
+            if completed is None:
+                raise
+            image = _open(completed, name)
+            image.info[TOLD] = ("end marker added, which the file lacks",)
+            image.load()
         upright = turn(image)
         if look:
             look(image, is_cut)
@@ -331,12 +340,12 @@ def _pixels(
     return result
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes, name: str | os.PathLike) -> Image.Image:
     # Pillow warns about pictures above its own, lower limit and about odd metadata. The filters of
     # Python's warnings belong to the whole process, hence the lock.
     with _warnings_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return Image.open(io.BytesIO(data), formats=_FORMATS)
+        return open_picture(data, name, MAX_PIXELS)
 
 
 def _rgb(band: Image.Image) -> np.ndarray:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
+from forensics_keras.formats import TOLD
+
 _ORIENTATION = 0x0112  # the EXIF tag
 
 
@@ -103,7 +105,7 @@ def read_metadata(image: Image.Image, is_cut: bool) -> Metadata:
 def _conversions(image: Image.Image, is_cut: bool) -> list[str]:
     """What becomes of a picture on its way to 8-bit RGB, as `forensics_keras.images` says."""
     is_grey = image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
-    found = []
+    found = list(image.info.get(TOLD, ()))
     if is_cut or image.mode.startswith("I"):
         found.append("16 bits reduced to 8")
     if image.mode == "F":

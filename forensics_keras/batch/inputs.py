@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from forensics_keras import images
+from forensics_keras.formats import READABLE, is_picture
 from forensics_keras.terminal import printable
 
 _LONGEST_NAME = 240
@@ -62,7 +62,8 @@ def find_sources(
 ) -> tuple[list[Source], Counter[str]]:
     """Lists the inputs: files as they are given, the pictures of folders in sorted order.
 
-    Links to folders are not followed; the output folder is left out. What is given twice is listed
+    A file of a folder is a picture by its content or its ending. Links to folders are not followed;
+    hidden files and the output folder are left out. What is given twice is listed
     once. Missing paths, unreadable folders and folders without pictures are listed with their
     problem.
 
@@ -119,14 +120,15 @@ def _walk(folder: str, left_out: set[str], passed_over: Counter[str]) -> list[So
         if links:
             passed_over["linked folder"] += links
         for name in files:
-            if name.lower().endswith(images.PICTURE_SUFFIXES):
-                path = os.path.join(parent, name)
+            path = os.path.join(parent, name)
+            if name.startswith("."):
+                passed_over["hidden file"] += 1
+            elif is_picture(path):
                 found.append(Source(path, Path(path).relative_to(root).as_posix()))
             else:
                 passed_over[printable(os.path.splitext(name)[1].lower()) or "without ending"] += 1
     if not found:
-        endings = ", ".join(suffix[1:] for suffix in images.PICTURE_SUFFIXES)
-        return [Source(root, folder, f"has no pictures ({endings}); give another folder")]
+        return [Source(root, folder, f"has no pictures ({READABLE}); give another folder")]
     return sorted(found, key=lambda source: source.name.split("/"))
 
 

@@ -104,3 +104,15 @@ def test_stderr_is_led_back_after_a_command(capfd, monkeypatch):
 def test_a_program_is_named_as_it_was_called(started, name, monkeypatch):
     monkeypatch.setattr(sys, "argv", [started])
     assert program_name("irl_keras") == name
+
+
+def test_a_missing_backend_is_one_line_that_names_its_extra(capsys):
+    def fail(_):
+        raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
+
+    def add_fail(commands):
+        commands.add_parser("fail").set_defaults(run=fail)
+
+    assert run_program("cook", "", [add_fail], ["fail"]) == 2
+    error = capsys.readouterr().err
+    assert "pip install 'irl-malp-keras[tf]'" in error and error.count("\n") == 1
