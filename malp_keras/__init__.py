@@ -3,6 +3,7 @@
 - `malp` builds the template set with the networks that inspection needs, `from_preset` loads
   trained ones;
 - `protect` and `verify` work on pictures of any size, `malp-keras` on files;
+- `KeyedProtector` protects with a key, which `make_key_file` makes at once, without a network;
 - `malp_localizer`, `vit_branch` and `fakeness_classifier` are its parts as ordinary models;
 - `layers`, `losses` and `training` serve training and fine-tuning.
 """
@@ -15,6 +16,8 @@ from forensics_keras.lazy import load_unless_program, load_when_asked
 if TYPE_CHECKING:
     from malp_keras import layers, losses, training
     from malp_keras.classifier import fakeness_classifier
+    from malp_keras.key_files import make_key_file
+    from malp_keras.keyed import KeyedProtector
     from malp_keras.localizer import malp_localizer
     from malp_keras.malp import MaLP, malp
     from malp_keras.presets import from_preset, list_presets, read_card, save_preset
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from malp_keras.vit import vit_branch
 
 __all__ = [
+    "KeyedProtector",
     "MaLP",
     "Protector",
     "__version__",
@@ -32,6 +36,7 @@ __all__ = [
     "layers",
     "list_presets",
     "losses",
+    "make_key_file",
     "malp",
     "malp_localizer",
     "protect",
@@ -45,6 +50,7 @@ __all__ = [
 load_when_asked(
     __name__,
     {
+        "KeyedProtector": "malp_keras.keyed",
         "MaLP": "malp_keras.malp",
         "Protector": "malp_keras.protector",
         "fakeness_classifier": "malp_keras.classifier",
@@ -52,6 +58,7 @@ load_when_asked(
         "layers": "malp_keras.layers",
         "list_presets": "malp_keras.presets",
         "losses": "malp_keras.losses",
+        "make_key_file": "malp_keras.key_files",
         "malp": "malp_keras.malp",
         "malp_localizer": "malp_keras.localizer",
         "protect": "malp_keras.protection",

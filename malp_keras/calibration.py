@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 AUTHENTIC, MANIPULATED, UNPROTECTED = "authentic", "manipulated", "unprotected"
 VERDICTS = (AUTHENTIC, MANIPULATED, UNPROTECTED)
+SUSPICIOUS, CANNOT_JUDGE = "suspicious", "cannot judge"
+"""Verdicts that only keys give, beside these."""
 
 
 @dataclass(frozen=True)

@@ -180,27 +180,18 @@ class Protection(batch.BatchJob):
         data = images.read_bytes(path)
         image, metadata = images.decode_with_metadata(data, path)
         protected = protect(self.model, image)
-        content = self._encode(protected, metadata)
+        content = encode_copy(protected, self.jpeg, metadata)
         if self.jpeg is not None:
             protected = images.decode_image(content, "the protected copy")
         fields = {
             "width": image.shape[1],
             "height": image.shape[0],
             "sha256": hashlib.sha256(data).hexdigest(),
-            "psnr": _finite(metrics.picture_psnr(protected, image)),
+            "psnr": finite(metrics.picture_psnr(protected, image)),
             "ssim": metrics.picture_ssim(protected, image),
             "conversions": list(metadata.conversions),
         }
         return batch.Made(fields, {"protected": content})
-
-    def _encode(self, protected: np.ndarray, metadata: images.Metadata) -> bytes:
-        if self.jpeg is None:
-            return images.encode_png(protected, metadata)
-        if max(protected.shape) > JPEG_SIDE:
-            raise ValueError(
-                f"a side has over {JPEG_SIDE:,} pixels, JPEG's limit; leave out --jpeg"
-            )
-        return images.encode_jpeg(protected, self.jpeg, metadata)
 
     def outcome(self, line: Mapping[str, Any]) -> str:
         return "protected"
@@ -214,5 +205,24 @@ class Protection(batch.BatchJob):
         return f"{line['path']}: PSNR {psnr}, SSIM {line['ssim']:.4f}, {line['protected']}"
 
 
-def _finite(value: float) -> float | None:
+def encode_copy(copy: np.ndarray, jpeg: int | None, metadata: images.Metadata) -> bytes:
+    """Encodes a protected copy with its metadata.
+
+    Args:
+        copy: uint8 RGB (H, W, 3).
+        jpeg: Quality, 1 to 100; `None` for PNG.
+        metadata: Of the photograph.
+
+    Raises:
+        ValueError: A side is too long for JPEG.
+    """
+    if jpeg is None:
+        return images.encode_png(copy, metadata)
+    if max(copy.shape) > JPEG_SIDE:
+        raise ValueError(f"a side has over {JPEG_SIDE:,} pixels, JPEG's limit; leave out --jpeg")
+    return images.encode_jpeg(copy, jpeg, metadata)
+
+
+def finite(value: float) -> float | None:
+    """Returns a number, or `None` for infinity, which JSON does not have."""
     return value if math.isfinite(value) else None

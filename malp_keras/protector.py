@@ -10,6 +10,8 @@ import numpy as np
 from forensics_keras.localizer import Finding, Localizer
 from malp_keras import keys, presets, protection, verification
 from malp_keras.calibration import Calibration
+from malp_keras.key_files import is_key_file
+from malp_keras.keyed import KeyedProtector
 from malp_keras.malp import MaLP
 
 
@@ -57,16 +59,22 @@ class Protector(Localizer):
         return cls(presets.from_preset(name_or_folder), card["name"], calibration)
 
     @classmethod
-    def from_key(cls, path: str | os.PathLike) -> Protector:
-        """Loads a private key, which has its own templates and calibration.
+    def from_key(cls, path: str | os.PathLike) -> Protector | KeyedProtector:
+        """Loads a private key.
 
         Args:
             path: Path of the key file.
+
+        Returns:
+            For a key of `keygen` a `KeyedProtector`; for one that was trained, a protector with its
+            own templates and calibration.
 
         Raises:
             ValueError: It is no key, or damaged.
             OSError: It is missing or cannot be read.
         """
+        if is_key_file(path):
+            return KeyedProtector.from_key(path)
         card = keys.read_key_card(path)
         return cls(keys.load_key(path), card["name"], Calibration.of_card(card))
 

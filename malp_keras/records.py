@@ -1,0 +1,205 @@
+"""Signed records of protected pictures: what a template cannot say, kept beside the pixels.
+
+A record is a small JSON file, found by the identity that the copy carries in its pixels. It tells
+whose copy it is, of what file and when, and has a thumbnail of `SIDE` pixels, to which a picture is
+compared after it was registered. So recolouring, captions and collages are found, which leave a
+template where it is or bring another one along. It is signed with Ed25519; the pair of keys follows
+from the secret of the key file.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from malp_keras.key_files import Key
+
+SIDE = 64
+"""Longer side of a record's thumbnail in pixels."""
+_FINE = 4
+_QUALITY = 90
+_NOISE, _PER_CONTRAST = 3.0, 0.25
+"""What harmless changes do to a pixel of a thumbnail: levels, and a share of its contrast."""
+_FIELDS = {
+    "version", "identity", "key", "publisher", "time", "width", "height", "original_sha256",
+    "copy_sha256", "thumbnail", "public_key", "signature",
+}  # fmt: skip
+
+
+class Record(NamedTuple):
+    """What is known of a protected picture.
+
+    Attributes:
+        fields: The content of the file.
+        thumbnail: uint8 RGB (rows, columns, 3), the whole copy.
+    """
+
+    fields: dict[str, Any]
+    thumbnail: np.ndarray
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the copy."""
+        return self.fields["height"], self.fields["width"]
+
+
+def public_key(key: Key) -> str:
+    """The hexadecimal public key that belongs to a key file's secret."""
+    return _private(key).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+
+
+def make_record(
+    key: Key, identity: bytes, copy: np.ndarray, original_sha256: str, copy_sha256: str
+) -> bytes:
+    """Makes the signed record of a copy.
+
+    Args:
+        key: Signs it.
+        identity: What the copy carries.
+        copy: The protected picture, uint8 RGB (H, W, 3).
+        original_sha256: Of the photograph's file, hexadecimal.
+        copy_sha256: Of the copy's file.
+
+    Returns:
+        The content of its file, JSON.
+    """
+    small = cv2.resize(copy, _thumbnail_size(*copy.shape[:2]), interpolation=cv2.INTER_AREA)
+    encoded = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
+    fields = {
+        "version": 1,
+        "identity": identity.hex(),
+        "key": key.id,
+        "publisher": key.publisher,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "width": copy.shape[1],
+        "height": copy.shape[0],
+        "original_sha256": original_sha256,
+        "copy_sha256": copy_sha256,
+        "thumbnail": base64.b64encode(encoded.tobytes()).decode(),
+        "public_key": public_key(key),
+    }
+    fields["signature"] = _private(key).sign(_signed(fields)).hex()
+    return (json.dumps(fields, indent=1) + "\n").encode()
+
+
+def read_record(path: str | os.PathLike, trusted: str) -> Record:
+    """Reads a record and checks its signature.
+
+    Args:
+        path: Path of the file.
+        trusted: The publisher's public key, hexadecimal.
+
+    Returns:
+        The record.
+
+    Raises:
+        ValueError: It is no record, it was changed, or somebody else signed it.
+        OSError: It is missing or cannot be read.
+    """
+    try:
+        fields = json.loads(Path(path).read_bytes())
+        if fields.keys() != _FIELDS or fields["version"] != 1:
+            raise ValueError("fields are missing")
+        signature = bytes.fromhex(fields["signature"])
+        signer = Ed25519PublicKey.from_public_bytes(bytes.fromhex(trusted))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: is not a record; take it from your copy of it") from error
+    if fields["public_key"] != trusted:
+        raise ValueError(f"{path}: is signed by another key than the one given")
+    try:
+        signer.verify(signature, _signed(fields))
+    except InvalidSignature as error:
+        raise ValueError(f"{path}: was changed after it was signed") from error
+    data = np.frombuffer(base64.b64decode(fields["thumbnail"]), np.uint8)
+    return Record(fields, cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+def _private(key: Key) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"sign" + key.secret).digest())
+
+
+def _signed(fields: dict[str, Any]) -> bytes:
+    content = {name: value for name, value in fields.items() if name != "signature"}
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _thumbnail_size(height: int, width: int) -> tuple[int, int]:
+    scale = SIDE / max(height, width)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+# --- comparison -------------------------------------------------------------------------------
+
+
+def differences(record: Record, image: np.ndarray, to_original: np.ndarray) -> np.ndarray:
+    """Compares a picture with the thumbnail of its record.
+
+    Args:
+        record: The record.
+        image: uint8 RGB (H, W, 3).
+        to_original: Matrix (2, 3) from places (x, y) in the picture to those in the copy.
+
+    Returns:
+        float32 (rows, columns) of the thumbnail: differences after a robust fit of the colours,
+        as multiples of what harmless changes make; 0 where the picture does not reach.
+    """
+    rows, columns = record.thumbnail.shape[:2]
+    height, width = record.size
+    factors = np.array([columns * _FINE / width, rows * _FINE / height])
+    matrix = np.column_stack([
+        to_original[:, :2] * factors[:, np.newaxis],
+        (to_original[:, 2] + 0.5) * factors - 0.5,
+    ])  # fmt: skip
+    shrinks = abs(np.linalg.det(matrix[:, :2])) ** -0.5
+    smooth = cv2.GaussianBlur(image, (0, 0), 0.4 * shrinks) if shrinks > 1.2 else image
+    size = columns * _FINE, rows * _FINE
+    laid = cv2.warpAffine(smooth.astype(np.float32), matrix, size, borderMode=cv2.BORDER_REPLICATE)
+    there = cv2.warpAffine(np.ones(image.shape[:2], np.float32), matrix, size)
+    laid, there = (
+        cv2.resize(values, (columns, rows), interpolation=cv2.INTER_AREA)
+        for values in (laid, there)
+    )
+    inside = there > 0.98
+    wanted = record.thumbnail.astype(np.float32)
+    if inside.sum() < 32:
+        return np.zeros((rows, columns), np.float32)
+    error = _fitted(laid, wanted, inside) - wanted
+    gray = wanted.mean(axis=2)
+    contrast = cv2.morphologyEx(gray, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    tolerance = np.hypot(_NOISE, _PER_CONTRAST * contrast)
+    return np.where(inside, np.sqrt(np.mean(error**2, axis=2)) / tolerance, 0).astype(np.float32)
+
+
+def _fitted(colours: np.ndarray, wanted: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Maps colours onto others as a change of tone would; what disagrees counts little."""
+    result = np.empty_like(wanted)
+    for channel in range(3):
+        features = np.dstack(
+            [np.ones_like(colours[..., :1]), colours / 128, np.square(colours[..., channel] / 128)]
+        )
+        design, target = features[inside], wanted[..., channel][inside]
+        weights = np.ones(len(target), np.float32)
+        ridge = np.eye(5, dtype=np.float32) * 0.05
+        start = np.zeros(5, np.float32)
+        start[1 + channel] = 128
+        for _ in range(12):
+            weighted = design * weights[:, np.newaxis]
+            solution = start + np.linalg.solve(
+                weighted.T @ design + ridge, weighted.T @ (target - design @ start)
+            )
+            rest = np.abs(target - design @ solution)
+            spread = max(1.4826 * float(np.median(rest)), 1.0)
+            weights = 1 / (1 + np.square(rest / (2 * spread)))
+        result[..., channel] = features @ solution
+    return np.clip(result, 0, 255)
