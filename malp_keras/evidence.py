@@ -151,11 +151,11 @@ def weigh(
     Returns:
         The evidence.
     """
-    shape, (top, left) = laid.shape, place
+    (height, width), (top, left) = laid.shape, place
     code = np.zeros(BITS, np.float32) if reading is None else reading.code
-    references = [template.low(code, *shape, top, left)]
+    references = [template.low(code, height, width, top, left)]
     if reading is not None:
-        references.append(template.high(reading.identity, *shape, top, left))
+        references.append(template.high(reading.identity, height, width, top, left))
     # Where tones are cut off at black or white, a part of the template may be, too.
     whole = valid & (laid > _CUT) & (laid < 255 - _CUT)
     inside = cv2.erode(_cells(whole.astype(np.float32)), np.ones((3, 3), np.uint8)) > 0.9
@@ -175,7 +175,9 @@ def weigh(
         presence += float((expected * product).sum())
     odds[~inside] = 0
     sums = np.max([judged_sums(odds, reach) for reach in REACHES], axis=0)
-    return Evidence(odds, sums, power, presence / max(power, 1e-9) ** 0.5, top, left, shape)
+    return Evidence(
+        odds, sums, power, presence / max(power, 1e-9) ** 0.5, top, left, (height, width)
+    )
 
 
 def window_sums(odds: np.ndarray, reach: float) -> np.ndarray:

@@ -35,12 +35,16 @@ READABLE = 0.68
 """Least agreement of a code word with its carriers; noise reached 0.66 in 200 trials."""
 MANIPULATED_ODDS, SUSPICIOUS_ODDS = 9.5, 8.0
 """Log odds of a region from which on the template is called missing, or likely missing."""
-RECORD_MANIPULATED, RECORD_SUSPICIOUS = 3.0, 2.4
+RECORD_MANIPULATED, RECORD_SUSPICIOUS = 3.2, 2.8
 """The same for differences from a record, as multiples of what harmless changes make."""
 _UNREADABLE_Z = 14.0
 _OUTSIDE_ODDS = 25.0
 _LARGEST_UNSEEN = 0.3
 _MEASURED_SIDE = 1448
+
+
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""A picture on the plane, where it is valid, and the picture whitened."""
 
 
 class Protected(NamedTuple):
@@ -168,13 +172,14 @@ class KeyedProtector(Localizer):
         brightness = _middle(visibility.luma(copy))
         place = register(self.template, brightness, thorough=False)
         laid, read = self._identified(brightness, place)
-        if place.z < FOUND_Z or read.reading.identity != identity or not _readable(read):
+        found = place.z >= FOUND_Z and _readable(read) and read.reading.identity == identity
+        if not found or _smallest_change(self._weighed(laid, read)) > _LARGEST_UNSEEN:
             raise ValueError(
                 "is not protectable: the template cannot be found in the copy, because the "
                 "picture is too small, or has too few tones between black and white"
             )
 
-    def _identified(self, brightness: np.ndarray, place: Place):
+    def _identified(self, brightness: np.ndarray, place: Place) -> tuple[Parts, Identified]:
         laid, valid, top, left = evidence.lay(brightness, place)
         noise = whitened(laid)
         read = evidence.identify(self.template, noise, top, left)
@@ -218,9 +223,16 @@ class KeyedProtector(Localizer):
             weighed = self._weighed((laid, valid, whitened(np.ascontiguousarray(laid))), read)
         return _judged(image, place, absolute, identity, weighed, record, outside)
 
-    def _weighed(self, parts: tuple[np.ndarray, ...], read: Identified) -> Evidence:
+    def _weighed(self, parts: Parts, read: Identified) -> Evidence:
         reading = read.reading if _readable(read) else None
-        return evidence.weigh(self.template, *parts, (read.top, read.left), reading)
+        laid, valid, noise = parts
+        place = read.top, read.left
+        return evidence.weigh(self.template, laid, valid, noise, place, reading)
+
+
+def _smallest_change(weighed: Evidence) -> float:
+    """The share of the area from which on a change is seen, 0 to 1."""
+    return min(1.0, 3 * MANIPULATED_ODDS / max(weighed.power, 1e-9))
 
 
 def _readable(read: Identified) -> bool:
@@ -262,7 +274,7 @@ def _judged(
 ) -> KeyedVerification:
     reasons = []
     odds = float(weighed.sums.max())
-    smallest = min(1.0, 3 * MANIPULATED_ODDS / max(weighed.power, 1e-9))
+    smallest = _smallest_change(weighed)
     missing = evidence.missing(weighed, SUSPICIOUS_ODDS)
     fakeness = _in_picture(missing, weighed, absolute, image.shape)
     excess = 0.0
@@ -360,8 +372,8 @@ def _inside(
                 "picture, or replaced; its record could tell"
             )
     if min(high - low for low, high in zip(least, most, strict=True)) < 4 * CELL:
-        return (0, 0, *weighed.shape), []
-    return (*least, *most), said
+        return (0, 0, weighed.shape[0], weighed.shape[1]), []
+    return (least[0], least[1], most[0], most[1]), said
 
 
 def _bare_end(lines: np.ndarray) -> int:
@@ -393,7 +405,6 @@ def _drawn(values: np.ndarray, cell: np.ndarray, matrix: np.ndarray, shape) -> n
 
 def _record_map(different: np.ndarray, record: records.Record, absolute, shape) -> np.ndarray:
     probability = 1 / (1 + np.exp(-4 * (different - RECORD_SUSPICIOUS)))
-    probability[different < 0.7 * RECORD_SUSPICIOUS] = 0
     size = np.array(record.size[::-1]) / np.array(different.shape[::-1])
     return _drawn(probability.astype(np.float32), size, absolute, shape)
 
@@ -403,4 +414,4 @@ def _regions(fakeness: np.ndarray) -> tuple[tuple[int, int, int, int], ...]:
     mask = (fakeness >= 0.5).astype(np.uint8)
     found = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:]
     largest = found[np.argsort(-found[:, cv2.CC_STAT_AREA])][:5]
-    return tuple(tuple(int(value) for value in box[:4]) for box in largest)
+    return tuple((int(box[0]), int(box[1]), int(box[2]), int(box[3])) for box in largest)

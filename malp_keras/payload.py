@@ -99,7 +99,8 @@ def _generator_matrix() -> np.ndarray:
 
 def _systematic(matrix: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Brings the first independent columns to the front, and makes a unit matrix of them."""
-    matrix, pivots = matrix.copy(), []
+    matrix = matrix.copy()
+    pivots: list[int] = []
     for column in range(LENGTH):
         row = len(pivots)
         candidates = np.flatnonzero(matrix[row:, column])

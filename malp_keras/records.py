@@ -24,13 +24,24 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from malp_keras.key_files import Key
+from malp_keras.visibility import luma
 
 SIDE = 64
 """Longer side of a record's thumbnail in pixels."""
 _FINE = 4
-_QUALITY = 90
+_GREY = 1.5
+"""A picture is grey, and compared in grey, if its channels differ by less than this, in levels."""
+_ENCODING = (
+    cv2.IMWRITE_JPEG_QUALITY,
+    85,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+)
+_COLOUR_RIDGE = 1e-3
 _NOISE, _PER_CONTRAST = 3.0, 0.25
 """What harmless changes do to a pixel of a thumbnail: levels, and a share of its contrast."""
+_CUT_OFF = 8.0
+"""Levels by which tones that were cut off at black or white may differ besides."""
 _FIELDS = {
     "version", "identity", "key", "publisher", "time", "width", "height", "original_sha256",
     "copy_sha256", "thumbnail", "public_key", "signature",
@@ -75,7 +86,7 @@ def make_record(
         The content of its file, JSON.
     """
     small = cv2.resize(copy, _thumbnail_size(*copy.shape[:2]), interpolation=cv2.INTER_AREA)
-    encoded = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
+    encoded = cv2.imencode(".jpg", small[..., ::-1], _ENCODING)[1]
     fields = {
         "version": 1,
         "identity": identity.hex(),
@@ -122,7 +133,10 @@ def read_record(path: str | os.PathLike, trusted: str) -> Record:
     except InvalidSignature as error:
         raise ValueError(f"{path}: was changed after it was signed") from error
     data = np.frombuffer(base64.b64decode(fields["thumbnail"]), np.uint8)
-    return Record(fields, cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    thumbnail = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if thumbnail is None:
+        raise ValueError(f"{path}: has no thumbnail; take it from your copy of it")
+    return Record(fields, thumbnail[..., ::-1])
 
 
 def _private(key: Key) -> Ed25519PrivateKey:
@@ -174,25 +188,36 @@ def differences(record: Record, image: np.ndarray, to_original: np.ndarray) -> n
     wanted = record.thumbnail.astype(np.float32)
     if inside.sum() < 32:
         return np.zeros((rows, columns), np.float32)
+    if np.ptp(laid, axis=2).mean() < _GREY:
+        wanted = np.repeat(luma(wanted)[..., np.newaxis], 3, axis=2)
+    # The picture was warped, the thumbnail was not: neither may be finer than the other.
+    wanted, laid = (cv2.GaussianBlur(values, (0, 0), 0.7) for values in (wanted, laid))
     error = _fitted(laid, wanted, inside) - wanted
     gray = wanted.mean(axis=2)
     contrast = cv2.morphologyEx(gray, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    tolerance = np.hypot(_NOISE, _PER_CONTRAST * contrast)
+    cut_off = (laid.min(axis=2) < 6) | (laid.max(axis=2) > 249)
+    tolerance = np.hypot(np.hypot(_NOISE, _PER_CONTRAST * contrast), _CUT_OFF * cut_off)
     return np.where(inside, np.sqrt(np.mean(error**2, axis=2)) / tolerance, 0).astype(np.float32)
 
 
 def _fitted(colours: np.ndarray, wanted: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Maps colours onto others as a change of tone would; what disagrees counts little."""
+    """Maps colours onto others as a change of tone would; what disagrees counts little.
+
+    A picture that is nearly grey says nothing of what became of its colours. So the factors of
+    colour are held near 1 where few pixels speak for others.
+    """
     result = np.empty_like(wanted)
+    grey = colours.mean(axis=2, keepdims=True)
+    features = np.concatenate(
+        [np.ones_like(grey), grey / 128, np.square(grey / 128), (colours - grey) / 128], axis=2
+    )
+    design = features[inside]
+    ridge = np.diag(np.array([1e-5, 1e-5, 1e-5, *[_COLOUR_RIDGE] * 3], np.float32)) * len(design)
     for channel in range(3):
-        features = np.dstack(
-            [np.ones_like(colours[..., :1]), colours / 128, np.square(colours[..., channel] / 128)]
-        )
-        design, target = features[inside], wanted[..., channel][inside]
+        target = wanted[..., channel][inside]
         weights = np.ones(len(target), np.float32)
-        ridge = np.eye(5, dtype=np.float32) * 0.05
-        start = np.zeros(5, np.float32)
-        start[1 + channel] = 128
+        start = np.zeros(6, np.float32)
+        start[[1, 3 + channel]] = 128
         for _ in range(12):
             weighted = design * weights[:, np.newaxis]
             solution = start + np.linalg.solve(

@@ -59,13 +59,13 @@ class Place(NamedTuple):
 
     @property
     def mirrored(self) -> bool:
-        """Whether left and right are exchanged (before a turn, if there is one)."""
+        """Whether left and right were exchanged, before a turn if there is one."""
         return bool(np.linalg.det(self.to_plane[:, :2]) < 0)
 
     @property
     def turned(self) -> int:
         """Degrees by which the content is turned counter-clockwise: 0, 90, 180 or 270."""
-        matrix = self.to_plane[:, :2] @ np.diag([-1.0 if self.mirrored else 1.0, 1.0])
+        matrix = np.diag([-1.0 if self.mirrored else 1.0, 1.0]) @ self.to_plane[:, :2]
         return round(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])) / 90) % 4 * 90
 
 
@@ -260,7 +260,7 @@ def _refined(template: KeyedTemplate, brightness: np.ndarray, place: Place) -> P
     to_plane = snapped(place.to_plane, brightness.shape)
     for _ in range(3):
         top, left, height, width = covered(brightness.shape, to_plane)
-        side = min(256, height, width)
+        side = min(max(min(height, width) // 3, 112), 256, height, width)
         centres, shifts, weights = [], [], []
         for y, x in itertools.product(_starts(height, side), _starts(width, side)):
             part = on_plane(brightness, to_plane, top + y, left + x, side, side)
@@ -291,7 +291,7 @@ def _local_shift(
     spectrum = np.conj(np.fft.rfft2(fold(noise, top, left)))
     correlation = np.fft.irfft2(spectrum * _sync_spectra(template)[0], (PITCH, PITCH))
     near = np.roll(correlation, (_REACH, _REACH), (0, 1))[: 2 * _REACH + 1, : 2 * _REACH + 1]
-    y, x = np.unravel_index(near.argmax(), near.shape)
+    y, x = (int(axis) for axis in np.unravel_index(near.argmax(), near.shape))
     z = float(near[y, x] / (correlation.std() + 1e-12))
     shift = np.array([_peak(near[y], x), _peak(near[:, x], y)]) - _REACH
     return shift, z
@@ -309,7 +309,7 @@ def _fit(centres: np.ndarray, shifts: np.ndarray, weights: np.ndarray) -> np.nda
     """The matrix (2, 3) that moves the centres by their shifts; outliers are left out."""
     middle = np.median(shifts, axis=0)
     kept = np.abs(shifts - middle).max(axis=1) < 8
-    if kept.sum() < 4:
+    if kept.sum() < 6:
         shift = np.average(shifts[kept], axis=0, weights=weights[kept]) if kept.any() else middle
         return np.column_stack([np.eye(2), shift])
     for _ in range(3):
@@ -318,7 +318,7 @@ def _fit(centres: np.ndarray, shifts: np.ndarray, weights: np.ndarray) -> np.nda
         solution = np.linalg.lstsq(design * w, shifts[kept] * w, rcond=None)[0]
         errors = np.abs(np.column_stack([centres, np.ones(len(centres))]) @ solution - shifts)
         inside = errors.max(axis=1) < max(0.5, 3 * float(np.median(errors[kept])))
-        if inside.sum() < 4:
+        if inside.sum() < 6:
             break
         kept = inside
     return np.column_stack([np.eye(2), np.zeros(2)]) + solution.T

@@ -12,7 +12,7 @@ import numpy as np
 PSNR = 38.3
 """What a protected picture keeps at least at a strength of 1, in dB, before it is rounded."""
 _PLAIN, _PER_TEXTURE, _MOST = 1.8, 0.35, 9.0
-_LUMA = np.float32([0.299, 0.587, 0.114])
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def luma(image: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ import pytest
 
 import malp_keras
 from malp_keras import keys
-from malp_keras.__main__ import main
 from malp_keras.key_making import FineTuned, make_key
 from malp_keras.protection import protect
 from tests.helpers.protected_pictures import ARGUMENTS, CALIBRATION, tiny_malp
@@ -203,12 +202,3 @@ def test_make_key_trains_a_renewed_preset(tmp_path, tiny_preset):
         np.testing.assert_allclose(np.asarray(a) + 1, np.asarray(b), atol=2e-3)
     with pytest.raises(ValueError, match="exists"):
         make_key(tmp_path / "mine.key", tiny_preset, None)
-
-
-@pytest.mark.parametrize(
-    "rest", [[], ["mine.key", "--photos", "photos"], ["--steps", "3", "mine.key"]]
-)
-def test_keygen_answers_with_the_command_that_makes_keys_now(rest, capsys):
-    assert main(["keygen", *rest]) == 2
-    error = capsys.readouterr().err
-    assert "python train.py key FILE" in error and error.count("\n") == 1
