@@ -16,12 +16,17 @@ from typing import Any
 
 from forensics_keras import batch, images, metrics
 from forensics_keras.figures import encode_map, encode_overlay
-from forensics_keras.terminal import printable
 from malp_keras import records
-from malp_keras.calibration import AUTHENTIC
+from malp_keras.calibration import MANIPULATED, SUSPICIOUS
 from malp_keras.key_files import Key
 from malp_keras.keyed import KeyedProtector
 from malp_keras.protection import encode_copy, finite
+
+LIMITS = (
+    "A picture without a template may never have been protected, or its template was taken away.",
+    "Changes of a smaller share than the field smallest_change says can go unseen.",
+    "Whoever has the key file can protect any picture.",
+)
 
 
 class KeyedProtection(batch.BatchJob):
@@ -79,7 +84,7 @@ class KeyedProtection(batch.BatchJob):
 
     def message(self, line: Mapping[str, Any]) -> str:
         quality = f"PSNR {line['psnr']:.2f} dB, SSIM {line['ssim']:.4f}"
-        return f"{printable(line['path'])}: {quality}, {printable(line['protected'])}"
+        return f"{line['path']}: {quality}, {line['protected']}"
 
 
 class KeyedVerifying(batch.BatchJob):
@@ -94,7 +99,8 @@ class KeyedVerifying(batch.BatchJob):
     """
 
     outputs = {"map": "map/{}.png", "overlay": "overlay/{}.jpg"}
-    fields = ("verdict", "reasons", "geometry")
+    fields = ("verdict", "reasons", "geometry", "regions", "score")
+    alarms = frozenset({MANIPULATED, SUSPICIOUS})
 
     def __init__(self, key: Key, folder: str | os.PathLike | None = None):
         self.key = key
@@ -103,6 +109,8 @@ class KeyedVerifying(batch.BatchJob):
         content = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
         self.files = files
         self.identity = {**_identity(key), "records_sha256": content if folder else None}
+        card = {"name": f"key {key.id}", "sha256": key.sha256, "made": key.made}
+        self.presentation = batch.Presentation("Protected pictures verified", "map", card, LIMITS)
 
     def load(self) -> None:
         trusted = records.public_key(self.key)
@@ -112,7 +120,7 @@ class KeyedVerifying(batch.BatchJob):
         )
 
     def process(self, path: str) -> batch.Made:
-        image, sha256 = batch.read_picture(path)
+        image, sha256, conversions = batch.read_picture(path)
         found = self.protector.verify(image)
         contents = {"map": encode_map(found.map), "overlay": encode_overlay(image, found.map)}
         record = self.protector.known.get(found.identity or "")
@@ -130,6 +138,7 @@ class KeyedVerifying(batch.BatchJob):
             "regions": [list(box) for box in found.regions],
             "picture_identity": found.identity,
             "record": None if record is None else _told(record),
+            "conversions": list(conversions),
         }
         return batch.Made(fields, contents)
 
@@ -139,14 +148,19 @@ class KeyedVerifying(batch.BatchJob):
     def describe(self, line: Mapping[str, Any]) -> str:
         return f"{line['preset']} with {'' if line['records_sha256'] else 'no '}records"
 
-    def message(self, line: Mapping[str, Any]) -> str:
+    def suspicion(self, line: Mapping[str, Any]) -> float:
+        return line["score"] + (line["verdict"] in self.alarms)
+
+    def finding(self, line: Mapping[str, Any]) -> str:
         geometry = f" ({line['geometry']})" if line["geometry"] else ""
         where = ""
-        if line["verdict"] != AUTHENTIC and line["regions"]:
+        if line["verdict"] in self.alarms and line["regions"]:
             left, top, width, height = line["regions"][0]
             where = f"; look at {width}x{height} pixels at {left}, {top}"
-        said = f"{line['verdict']}{geometry}: {'; '.join(line['reasons'])}{where}"
-        return f"{printable(line['path'])}: {said}"
+        return f"{line['verdict']}{geometry}: {'; '.join(line['reasons'])}{where}"
+
+    def message(self, line: Mapping[str, Any]) -> str:
+        return f"{line['path']}: {self.finding(line)}"
 
 
 def _identity(key: Key) -> dict[str, object]:

@@ -191,9 +191,9 @@ def differences(record: Record, image: np.ndarray, to_original: np.ndarray) -> n
     if np.ptp(laid, axis=2).mean() < _GREY:
         wanted = np.repeat(luma(wanted)[..., np.newaxis], 3, axis=2)
     # The picture was warped, the thumbnail was not: neither may be finer than the other.
-    wanted, laid = (cv2.GaussianBlur(values, (0, 0), 0.7) for values in (wanted, laid))
-    error = _fitted(laid, wanted, inside) - wanted
-    gray = wanted.mean(axis=2)
+    target, laid = (cv2.GaussianBlur(values, (0, 0), 0.7) for values in (wanted, laid))
+    error = _fitted(laid, target, inside) - target
+    gray = target.mean(axis=2)
     contrast = cv2.morphologyEx(gray, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     cut_off = (laid.min(axis=2) < 6) | (laid.max(axis=2) > 249)
     tolerance = np.hypot(np.hypot(_NOISE, _PER_CONTRAST * contrast), _CUT_OFF * cut_off)
