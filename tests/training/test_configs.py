@@ -45,7 +45,8 @@ BEFORE = {
     "irl_small_pairs": "irl_small_learned",
     "malp_local_harmless": "malp_local",
     "malp_stgan_faces_longer": "malp_stgan_faces",
-    "irl_traces": "irl_traces_network",
+    "irl_traces_pristine": "irl_traces_network",
+    "irl_traces": "irl_traces_pristine",
 }
 """What the docstrings of the files said to start from."""
 LATER = ("preset", "traces_from")
