@@ -15,10 +15,10 @@ demo: $(VENV)/.installed
 	$(RUN) evaluate.py malp --manipulations splice copy_move sticker telea --out runs/demo_malp
 
 test: $(VENV)/.installed-dev
-	$(RUN) -m pytest -n 2 --dist loadfile
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/.installed-dev
-	$(RUN) -m pytest -n 2 --dist loadfile -m "not slow"
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff check .

@@ -13,6 +13,9 @@ import pytest
 
 from datasets.photographs.sources import bundled_photographs
 from forensics_keras.images import read_image
+from tests.helpers.tiny_trainings import graphs_off
+
+TESTS = Path(__file__).parent
 
 
 @pytest.fixture
@@ -31,11 +34,18 @@ def without_tracing(monkeypatch):
     monkeypatch.setattr(keras.Model, "predict_on_batch", predict_on_batch)
 
 
+@pytest.fixture
+def without_graphs():
+    """Training steps as plain calls: tracing their graphs takes longer than a few of them."""
+    with graphs_off():
+        yield
+
+
 @pytest.fixture(scope="session")
 def old_files(tmp_path_factory) -> Path:
     """Models, presets, a key and a training's folder that version 0.1 wrote, unpacked."""
     folder = tmp_path_factory.mktemp("old_files")
-    shutil.unpack_archive(Path(__file__).parent / "fixtures" / "before_0.2.tar.xz", folder)
+    shutil.unpack_archive(TESTS / "fixtures" / "before_0.2.tar.xz", folder)
     return folder
 
 
@@ -49,8 +59,14 @@ def tiny_preset(tmp_path_factory) -> str:
     return str(folder)
 
 
+LONG = ("test_backends.py", "training", "evaluation")
+"""What begins first, in this order, so that both processes of the suite end together."""
+
+
 def pytest_collection_modifyitems(items):
-    """Skips tests marked `torch` where PyTorch is missing."""
+    """Puts the longest files first, and skips tests marked `torch` where PyTorch is missing."""
+    begin = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: begin.get(item.path.relative_to(TESTS).parts[0], len(LONG)))
     if importlib.util.find_spec("torch") is None:
         for item in items:
             if item.get_closest_marker("torch"):

@@ -40,7 +40,5 @@ def test_importing_on_jax_does_not_import_tensorflow():
 @pytest.mark.slow
 def test_what_is_marked_so_passes_on_jax():
     """JAX compiles anew for each picture size, so that whole networks are not marked."""
-    # It runs last, when the other process of the suite is about to end.
-    options = ["-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider"]
-    result = run_on_jax("-m", "pytest", *options, "-m", "jax", "tests")
+    result = run_on_jax("-m", "pytest", "-p", "no:cacheprovider", "-m", "jax", "tests")
     assert result.returncode == 0, result.stdout[-8000:]

@@ -25,6 +25,7 @@ def command(tmp_path):
     ]
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_trains_a_chain_and_ships_its_end(command, tmp_path):
     presets = tmp_path / "presets"
     write_prose(presets / "further")
