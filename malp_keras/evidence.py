@@ -27,7 +27,7 @@ REACHES = (1.0, 2.0, 4.0, 8.0, 16.0)
 _HANDICAP = {1.0: 3.0}
 """What is subtracted from the sums of the smallest windows, of which there are so many."""
 _BLOCK = 6
-_QUANTILE = 0.25, 0.6745
+_QUANTILE = 0.2, 0.842
 _CLASSES = 12
 _CUT = 4
 _CAUTION = 0.85

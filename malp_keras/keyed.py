@@ -33,9 +33,9 @@ FOUND_Z, LIKELY_Z = 7.5, 6.2
 """From here on a template is there; and from here on if the identity can be read as well."""
 READABLE = 0.68
 """Least agreement of a code word with its carriers; noise reached 0.66 in 200 trials."""
-MANIPULATED_ODDS, SUSPICIOUS_ODDS = 9.5, 8.0
+MANIPULATED_ODDS, SUSPICIOUS_ODDS = 10.5, 8.5
 """Log odds of a region from which on the template is called missing, or likely missing."""
-RECORD_MANIPULATED, RECORD_SUSPICIOUS = 3.2, 2.8
+RECORD_MANIPULATED, RECORD_SUSPICIOUS = 3.5, 3.0
 """The same for differences from a record, as multiples of what harmless changes make."""
 _UNREADABLE_Z = 14.0
 _OUTSIDE_ODDS = 25.0

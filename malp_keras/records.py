@@ -118,8 +118,19 @@ def read_record(path: str | os.PathLike, trusted: str) -> Record:
         ValueError: It is no record, it was changed, or somebody else signed it.
         OSError: It is missing or cannot be read.
     """
+    return open_record(Path(path).read_bytes(), path, trusted)
+
+
+def open_record(content: bytes, path: str | os.PathLike, trusted: str) -> Record:
+    """Checks the content of a record's file; see `read_record`.
+
+    Args:
+        content: What `make_record` gave.
+        path: Where it is from, for messages.
+        trusted: The publisher's public key, hexadecimal.
+    """
     try:
-        fields = json.loads(Path(path).read_bytes())
+        fields = json.loads(content)
         if fields.keys() != _FIELDS or fields["version"] != 1:
             raise ValueError("fields are missing")
         signature = bytes.fromhex(fields["signature"])
