@@ -122,6 +122,7 @@ def test_keras_file_round_trip(tiny, tmp_path):
     np.testing.assert_allclose(twin.predict_on_batch(x), tiny.predict_on_batch(x), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="exports by TensorFlow")
 def test_saved_model_round_trip(tiny, tmp_path):
     import tensorflow as tf
@@ -156,7 +157,9 @@ def test_a_step_changes_every_trainable_variable():
     assert set(still) <= {"attention/key/bias"}, still
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
+)
 def test_half_precision_trains_and_answers_in_float32(policy):
     if policy == "mixed_float16" and keras.backend.backend() == "torch":
         pytest.skip("PyTorch on CPUs has no float16 gradient of a convolution with one filter")
