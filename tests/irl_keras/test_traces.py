@@ -9,6 +9,7 @@ from datasets.history import apply_history
 from irl_keras import irl_net
 from irl_keras.layers import ColourProfiles, PhaseProfiles
 from irl_keras.trace_net import trace_net
+from tests.helpers.tiny_trainings import shallow_irl_net
 
 LAYERS = (PhaseProfiles, ColourProfiles)
 S1, S2 = 16, 17  # of the horizontal axis
@@ -154,7 +155,8 @@ def test_unknown_traces_are_refused():
 
 @pytest.mark.parametrize("traces", [("phase",), ("phase", "colour")], ids=str)
 def test_a_network_with_traces_maps_any_size_and_comes_back_from_a_file(traces, tmp_path):
-    model = irl_net(width=0.125, attention=False, traces=traces)
+    with shallow_irl_net():
+        model = irl_net(width=0.125, attention=False, traces=traces)
     model.save(tmp_path / "model.keras")
     twin = keras.models.load_model(tmp_path / "model.keras")
     for size in [(24, 32), (33, 50)]:
