@@ -199,4 +199,4 @@ def with_end_marker(data: bytes) -> bytes | None:
         pictures = [np.asarray(Image.open(file, formats=["JPEG"])) for file in files]
     except (OSError, ValueError, SyntaxError, struct.error):
         return None
-    return data + ends[0] if np.array_equal(*pictures) else None
+    return data + ends[0] if np.array_equal(pictures[0], pictures[1]) else None

@@ -32,10 +32,11 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from forensics_keras.attachments import iptc_text, with_iptc
 from forensics_keras.containers import check_container
 from forensics_keras.files import open_regular, write_atomically
 from forensics_keras.formats import READABLE, TOLD, MissingExtra, open_picture, with_end_marker
-from forensics_keras.metadata import Metadata, read_metadata, turn
+from forensics_keras.metadata import COMMENT, Metadata, read_metadata, turn
 from forensics_keras.terminal import counted, library_lines, printable
 
 PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -51,6 +52,9 @@ MAX_FILE_BYTES = 2**30
 
 
 _BAND_PIXELS = 4_000_000
+
+
+_LONGEST_COMMENT = 65_500
 
 
 _warnings_lock = threading.Lock()
@@ -105,9 +109,11 @@ def decode_with_metadata(data: bytes, name: str | os.PathLike) -> tuple[np.ndarr
         ValueError: The data is empty, cut short, not a picture or too large.
     """
     found: list[Metadata] = []
-    image = _decode(
-        data, name, _rgb, channels=(3,), look=lambda *seen: found.append(read_metadata(*seen))
-    )
+
+    def look(image: Image.Image, is_cut: bool) -> None:
+        found.append(read_metadata(image, is_cut, data))
+
+    image = _decode(data, name, _rgb, channels=(3,), look=look)
     return image, found[0]
 
 
@@ -241,18 +247,34 @@ def _encode(
         )
     if metadata:
         options |= {"exif": metadata.exif, "icc_profile": metadata.icc_profile}
-    if metadata and metadata.xmp and file_format == "PNG":
-        information = PngImagePlugin.PngInfo()
-        information.add_itxt("XML:com.adobe.xmp", metadata.xmp)
-        options["pnginfo"] = information
+    if metadata and metadata.dpi:
+        options["dpi"] = metadata.dpi
+    if metadata and file_format == "PNG":
+        options["pnginfo"] = _png_information(metadata)
     elif metadata:
         options["xmp"] = metadata.xmp
-    file = io.BytesIO()
+        options["comment"] = dict(metadata.texts).get(COMMENT, "").encode()[:_LONGEST_COMMENT]
+    file, is_jpeg = io.BytesIO(), file_format == "JPEG"
     try:
         Image.fromarray(np.ascontiguousarray(array)).save(file, file_format, **options)
     except OSError as error:
         raise OSError(f"{path}: cannot be encoded as {file_format} ({error})") from error
-    return file.getvalue()
+    content = file.getvalue()
+    return with_iptc(content, metadata.iptc) if is_jpeg and metadata and metadata.iptc else content
+
+
+def _png_information(metadata: Metadata) -> PngImagePlugin.PngInfo:
+    """Everything of a picture's metadata that PNG holds in chunks of its own."""
+    information = PngImagePlugin.PngInfo()
+    if metadata.xmp:
+        information.add_itxt("XML:com.adobe.xmp", metadata.xmp)
+    for chunk, content in metadata.chunks:
+        information.add(chunk, content)
+    for name, text in metadata.texts:
+        information.add_text(name, text)
+    if metadata.iptc:
+        information.add_text("Raw profile type iptc", iptc_text(metadata.iptc), zip=True)
+    return information
 
 
 def _decode(

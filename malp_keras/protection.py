@@ -181,6 +181,7 @@ class Protection(batch.BatchJob):
         image, metadata = images.decode_with_metadata(data, path)
         protected = protect(self.model, image)
         content = encode_copy(protected, self.jpeg, metadata)
+        file_format = "PNG" if self.jpeg is None else "JPEG"
         if self.jpeg is not None:
             protected = images.decode_image(content, "the protected copy")
         fields = {
@@ -189,7 +190,7 @@ class Protection(batch.BatchJob):
             "sha256": hashlib.sha256(data).hexdigest(),
             "psnr": finite(metrics.picture_psnr(protected, image)),
             "ssim": metrics.picture_ssim(protected, image),
-            "conversions": list(metadata.conversions),
+            "conversions": [*metadata.conversions, *metadata.lost_in(file_format)],
         }
         return batch.Made(fields, {"protected": content})
 
