@@ -20,7 +20,7 @@ from malp_keras import records
 from malp_keras.calibration import MANIPULATED, SUSPICIOUS
 from malp_keras.key_files import Key
 from malp_keras.keyed import KeyedProtector
-from malp_keras.protection import encode_copy, finite
+from malp_keras.protection import copy_conversions, encode_copy, finite
 
 LIMITS = (
     "A picture without a template may never have been protected, or its template was taken away.",
@@ -70,7 +70,7 @@ class KeyedProtection(batch.BatchJob):
             "picture_identity": identity.hex(),
             "psnr": finite(metrics.picture_psnr(copy, image)),
             "ssim": metrics.picture_ssim(copy, image),
-            "conversions": list(metadata.conversions),
+            "conversions": copy_conversions(self.jpeg, metadata),
         }
         record = records.make_record(self.key, identity, copy, sha256, copy_sha256)
         return batch.Made(fields, {"protected": content, "record": record})

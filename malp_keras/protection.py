@@ -181,7 +181,6 @@ class Protection(batch.BatchJob):
         image, metadata = images.decode_with_metadata(data, path)
         protected = protect(self.model, image)
         content = encode_copy(protected, self.jpeg, metadata)
-        file_format = "PNG" if self.jpeg is None else "JPEG"
         if self.jpeg is not None:
             protected = images.decode_image(content, "the protected copy")
         fields = {
@@ -190,7 +189,7 @@ class Protection(batch.BatchJob):
             "sha256": hashlib.sha256(data).hexdigest(),
             "psnr": finite(metrics.picture_psnr(protected, image)),
             "ssim": metrics.picture_ssim(protected, image),
-            "conversions": [*metadata.conversions, *metadata.lost_in(file_format)],
+            "conversions": copy_conversions(self.jpeg, metadata),
         }
         return batch.Made(fields, {"protected": content})
 
@@ -204,6 +203,11 @@ class Protection(batch.BatchJob):
     def message(self, line: Mapping[str, Any]) -> str:
         psnr = "infinite" if line["psnr"] is None else f"{line['psnr']:.2f} dB"
         return f"{line['path']}: PSNR {psnr}, SSIM {line['ssim']:.4f}, {line['protected']}"
+
+
+def copy_conversions(jpeg: int | None, metadata: images.Metadata) -> list[str]:
+    """Says what a copy has not of its picture's file; `jpeg` as for `encode_copy`."""
+    return [*metadata.conversions, *metadata.lost_in("PNG" if jpeg is None else "JPEG")]
 
 
 def encode_copy(copy: np.ndarray, jpeg: int | None, metadata: images.Metadata) -> bytes:
