@@ -30,6 +30,7 @@ def test_all_stages_are_not_begun_anew_in_a_folder_of_one(tmp_path, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_graphs")
 def test_a_run_folder_of_version_0_1_goes_on(old_files, tmp_path):
     out = tmp_path / "tiny_run"
     shutil.copytree(old_files / "tiny_run", out)
