@@ -46,7 +46,10 @@ class Bilinear(keras.initializers.Initializer):
     """The same bilinear interpolation kernel for every pair of input and output channels.
 
     A transposed convolution of stride s and kernel size 2s then starts as bilinear upsampling by
-    s of the sum of its input channels.
+    s of the sum of its input channels, or of their mean.
+
+    Args:
+        mean: Whether it is their mean.
 
     Call arguments:
         shape: `(side, side, filters, channels)` with an even side.
@@ -65,6 +68,9 @@ class Bilinear(keras.initializers.Initializer):
     Reference: Li and Huang, 2019, section 3.3 (see `ldicn`).
     """
 
+    def __init__(self, mean: bool = False):
+        self.mean = mean
+
     def __call__(self, shape, dtype=None):
         side = shape[0]
         if side != shape[1] or side % 2:
@@ -72,4 +78,9 @@ class Bilinear(keras.initializers.Initializer):
         stride = side // 2
         tent = 1.0 - np.abs(np.arange(side) - (stride - 0.5)) / stride
         kernel = np.broadcast_to(np.outer(tent, tent)[..., None, None], shape)
+        if self.mean:
+            kernel = kernel / shape[3]
         return ops.convert_to_tensor(kernel, dtype=dtype or keras.config.floatx())
+
+    def get_config(self) -> dict[str, bool]:
+        return {"mean": self.mean}

@@ -22,6 +22,7 @@ def ldicn(
     width: float = 1.0,
     weight_decay: float = 1e-5,
     momentum: float = MOMENTUM,
+    mean_start: bool = False,
     name: str = "ldicn",
 ) -> keras.Model:
     """Builds LDICN, which localizes deep inpainting from high-pass residuals.
@@ -49,6 +50,10 @@ def ldicn(
         momentum: Momentum of the averages that batch norm works with after training. The
             published one needs thousands of steps: after 400, three tenths of the averages are
             still their start, and the map is that of another network.
+        mean_start: Whether the transposed convolutions start with the mean of their input
+            channels, and not with the published sum. Batch norm takes the difference away again;
+            but an optimizer that moves every weight by its learning rate, as Adam does, changes
+            kernels that are 1,024 times smaller after some steps, and the others after thousands.
         name: Name of the model.
 
     Returns:
@@ -88,8 +93,9 @@ def ldicn(
             x = preactivation_bottleneck(
                 x, scaled(filters, width), strides, weight_decay, momentum, unit_name
             )
-    x = _upsample(x, scaled(64, width), "upsample1")
-    x = _upsample(x, 4, "upsample2")
+    start = Bilinear(mean_start)
+    x = _upsample(x, scaled(64, width), start, "upsample1")
+    x = _upsample(x, 4, start, "upsample2")
     x = norm_relu(x, "norm", momentum, dtype="float32")
     x = keras.layers.Conv2D(
         1,
@@ -105,14 +111,14 @@ def ldicn(
     return keras.Model(picture, x, name=name)
 
 
-def _upsample(x, filters, name):
+def _upsample(x, filters, start, name):
     return keras.layers.Conv2DTranspose(
         filters,
         8,
         strides=4,
         padding="same",
         use_bias=False,
-        kernel_initializer=Bilinear(),
+        kernel_initializer=start,
         dtype="float32",
         name=name,
     )(x)

@@ -170,6 +170,23 @@ def test_upsampling_starts_bilinear():
         np.testing.assert_array_equal(kernel, np.broadcast_to(expected, kernel.shape))
 
 
+def test_a_start_with_means_is_that_of_sums_but_for_the_scale():
+    shape = (8, 8, 4, 32)
+    sums, means = (ops.convert_to_numpy(Bilinear(mean)(shape)) for mean in (False, True))
+    np.testing.assert_allclose(32 * means, sums, rtol=1e-6)
+    twin = keras.initializers.deserialize(keras.initializers.serialize(Bilinear(mean=True)))
+    np.testing.assert_array_equal(ops.convert_to_numpy(twin(shape)), means)
+    # Batch norm after them takes the scale away.
+    x = pictures(1, 32, 32)
+    maps = []
+    for mean_start in (False, True):
+        keras.utils.set_random_seed(0)
+        model = ldicn(width=1 / 8, mean_start=mean_start)
+        maps.append(ops.convert_to_numpy(model(x, training=True)))
+    np.testing.assert_allclose(*maps, atol=0.02)
+    assert np.ptp(maps[0]) > 0.1
+
+
 @pytest.mark.parametrize(
     ("initializer", "shape"),
     [(HighPass(), (5, 5, 3, 3)), (HighPass(), (3, 3, 3, 1)), (Bilinear(), (8, 4, 1, 1))],
