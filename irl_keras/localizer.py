@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
+from forensics_keras import metrics
 from forensics_keras.localizer import Finding, ModelLocalizer
 from irl_keras import presets
 from irl_keras.integrity import Integrity
+from irl_keras.self_matching import find_copies
 
 MANIPULATED, NOTHING_FOUND = "manipulated", "nothing found"
 
@@ -28,6 +31,9 @@ class Localizer(ModelLocalizer):
         threshold: A pixel is flagged from this probability on, 0 to 1.
         integrity: What is known of the network's trustworthiness.
         score_threshold: A picture is called manipulated from this score on, 0 to 1.
+        copies: Whether parts copied within the picture are searched for, too. The map is then the
+            larger of the network's and that of `self_matching.find_copies`, and the details have
+            `copied_share`, the share of pixels that are flagged as copies.
         **options: Further arguments of `ModelLocalizer`.
 
     Example:
@@ -43,11 +49,13 @@ class Localizer(ModelLocalizer):
         threshold: float = 0.5,
         integrity: Integrity | None = None,
         score_threshold: float = 0.5,
+        copies: bool = False,
         **options: Any,
     ):
         super().__init__(model, name, threshold, **options)
         self.integrity = integrity
         self.score_threshold = score_threshold
+        self.copies = copies
 
     @classmethod
     def from_preset(
@@ -61,7 +69,7 @@ class Localizer(ModelLocalizer):
         Args:
             name_or_folder: One of `irl_keras.list_presets()`, or the folder of a preset.
             threshold: Probability from which a pixel is flagged, instead of the preset's.
-            **options: As in the constructor: `max_side`, `tile` and the like.
+            **options: As in the constructor: `copies`, `max_side`, `tile` and the like.
 
         Raises:
             ValueError: There is no such preset, or it is damaged.
@@ -79,6 +87,14 @@ class Localizer(ModelLocalizer):
         )
 
     def _judged(self, image: np.ndarray, probability: np.ndarray) -> Finding:
+        if not self.copies:
+            return self._calibrated(image, probability)
+        copied = find_copies(image).map
+        found = self._calibrated(image, np.maximum(probability, copied))
+        share = float(metrics.flagged_pixels(copied, self.threshold).mean())
+        return replace(found, details={**found.details, "copied_share": share})
+
+    def _calibrated(self, image: np.ndarray, probability: np.ndarray) -> Finding:
         if self.integrity is None:
             return self._found(probability)
         score = self.integrity.score(probability)

@@ -72,7 +72,7 @@ def match(image: np.ndarray) -> np.ndarray:
     if len(index) > 2 * features.shape[-1]:
         _hash(features, index, energy.shape, field, cost)
         field, cost = field.reshape(energy.shape), cost.reshape(energy.shape)
-        for jump in _JUMPS:
+        for jump in (jump for jump in _JUMPS if jump < min(energy.shape)):
             for down, right in _STEPS:
                 _spread(features, field, cost, down * jump, right * jump)
     return field.reshape(energy.shape)
@@ -95,7 +95,7 @@ def verify(luma: np.ndarray, field: np.ndarray) -> Verified:
     def error(at_rows, at_columns):
         inside = at_rows.clip(0, height - 1), at_columns.clip(0, width - 1)
         difference = (luma - luma[inside]) * weight
-        # Without its mean: a fill may have been made brighter or darker.
+        # Without its mean, which is no detail.
         return _mean(difference * difference) / count - (_mean(difference) / count) ** 2
 
     beside = [
@@ -160,7 +160,7 @@ def shifted(shape: tuple[int, int], down: int, right: int) -> tuple[tuple, tuple
 
 
 def _features(image) -> tuple[np.ndarray, np.ndarray]:
-    """Describes the patch around each pixel; returns (H, W, C) and its structure's energy (H, W)."""
+    """Describes the patch around each pixel; returns (H, W, C) and the structure's energy."""
     planes = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb).astype(np.float32)
     at = (np.arange(_SIDE) + 0.5) * np.pi / _SIDE
     basis = [np.cos(order * at) * np.sqrt((2 - (order == 0)) / _SIDE) for order in range(_SIDE)]

@@ -4,8 +4,8 @@ Exemplar inpainting, content-aware fills, shift maps and clone stamps leave next
 synthesis, but their source stands in the same picture. `find_copies` matches the picture with
 itself and decides which of two equal places is the copy. Nothing in it is trained.
 
-What was turned, scaled or mirrored before it was pasted is not found, and neither are copies of
-surfaces without structure.
+What was turned, scaled, mirrored or recoloured before it was pasted is not found, neither are
+copies of surfaces without structure, and nothing in pictures that are full of repeated patterns.
 """
 
 from __future__ import annotations
@@ -33,17 +33,19 @@ _LEAST, _BROAD, _DECISIVE = 8.0, 40.0, 60.0
 picture must reach somewhere: about as many pixels that are exactly equal."""
 _SMALL, _LARGE = 3, 7
 """Radius of the surroundings of the first, and of the other two."""
-_CONFIRMED = 0.25
-"""Share of the likely matches of an area that must be confirmed; patterns have single ones."""
+_CONFIRMED = 0.27
+"""Share of the likely matches that must be confirmed, in the picture and in any area of it.
+
+Repeated patterns have many that are likely and few that are large."""
 _AREA, _REACH = 16.0, 20
-"""Standard deviation of that area, and pixels around confirmed matches where more are accepted."""
+"""Standard deviation of such an area, and pixels around confirmed matches where others may be."""
 _ALIKE, _COMPANY = 0.5, 16
 """Sharpness of these, and how many there must be of one offset in the smaller surroundings."""
 _GROWTH = 6
 """Pixels by which copies are followed beyond their verified part, as long as they stay equal."""
 _STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 _BLUR, _COVERED = 3.0, 0.4
-"""Standard deviation that closes gaps, and the share of pixels with equals that is enough for it."""
+"""Standard deviation that closes gaps, and the share of pixels with equals that suffices."""
 
 
 class CopyMap(NamedTuple):
@@ -117,6 +119,8 @@ def _accepted(field, verified: Verified) -> np.ndarray:
         return np.zeros(field.shape, bool)
     likely = support(field, evidence, _SMALL) >= _LEAST
     confirmed = likely & (broad >= _BROAD)
+    if confirmed.sum() < _CONFIRMED * likely.sum():
+        return np.zeros(field.shape, bool)
     area = [cv2.GaussianBlur(np.float32(part), (0, 0), _AREA) for part in (confirmed, likely)]
     confirmed &= area[0] > _CONFIRMED * area[1]
     square = np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)
@@ -126,7 +130,7 @@ def _accepted(field, verified: Verified) -> np.ndarray:
 
 
 def _grown(luma, field) -> np.ndarray:
-    """Follows the copies of a field into their surroundings, pixel by pixel while they are equal."""
+    """Follows copies into their surroundings, pixel by pixel, while these are equal."""
     height, width = field.shape
     flat = luma.ravel()
     known = np.flatnonzero(field >= 0)

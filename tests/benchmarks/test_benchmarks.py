@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import build, common, edits, memory, pipeline, run_all, speed
+from benchmarks import build, common, copies, edits, memory, pipeline, run_all, speed
 from forensics_keras.images import read_image, write_png
 
 
@@ -46,6 +46,14 @@ def _run(benchmark, out):
 
 def _is_summary(value, repeats):
     return 0 <= value["low"] <= value["median"] <= value["high"] and value["repeats"] == repeats
+
+
+def test_copies(tmp_path):
+    [rows] = _run(copies, tmp_path)
+    assert {"patch", "clone stamp"} <= {row["copies"] for row in rows}
+    for row in rows:
+        assert row["pictures"] == 1 and row["degradation"] in copies.DEGRADATIONS
+        assert 0 <= row["F1"] <= 1 and 0 < row["all ones"] < 1
 
 
 def test_speed(tmp_path, small_network):
