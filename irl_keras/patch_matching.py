@@ -71,10 +71,10 @@ def match(image: np.ndarray) -> np.ndarray:
     cost = np.full(energy.size, np.inf, np.float32)
     if len(index) > 2 * features.shape[-1]:
         _hash(features, index, energy.shape, field, cost)
-        field, cost = field.reshape(energy.shape), cost.reshape(energy.shape)
+        grid, costs = field.reshape(energy.shape), cost.reshape(energy.shape)
         for jump in (jump for jump in _JUMPS if jump < min(energy.shape)):
             for down, right in _STEPS:
-                _spread(features, field, cost, down * jump, right * jump)
+                _spread(features, grid, costs, down * jump, right * jump)
     return field.reshape(energy.shape)
 
 
@@ -172,7 +172,8 @@ def _features(image) -> tuple[np.ndarray, np.ndarray]:
     ]
     # Means count as much as in the distance of the pixels; twice as much for the colour, which
     # compression blurs but does not shift.
-    means = cv2.boxFilter(planes, -1, (_SIDE, _SIDE)) * np.float32([_SIDE, 2 * _SIDE, 2 * _SIDE])
+    scale = np.array([_SIDE, 2 * _SIDE, 2 * _SIDE], np.float32)
+    means = cv2.boxFilter(planes, -1, (_SIDE, _SIDE)) * scale
     features = np.dstack([*structure, means])
     return features, np.square(features[..., :_COEFFICIENTS]).sum(axis=-1)
 

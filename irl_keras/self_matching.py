@@ -101,7 +101,7 @@ def _search(image) -> CopyMap:
     pixels = np.flatnonzero(field >= 0)
     equal = np.zeros(field.shape, bool)
     equal.ravel()[pixels] = equal.ravel()[field.ravel()[pixels]] = True
-    copied, kept = (_blur(equal * (1 + sign * side) / 2) for sign in (1, -1))
+    copied, kept = (_blur(equal * (1 + sign * side) / 2, _BLUR) for sign in (1, -1))
     probability = np.minimum((copied + kept) / _COVERED, 1) * copied / (copied + kept + 1e-6)
     return CopyMap(probability, equal & (side < 0), int(accepted.sum()))
 
@@ -121,7 +121,7 @@ def _accepted(field, verified: Verified) -> np.ndarray:
     confirmed = likely & (broad >= _BROAD)
     if confirmed.sum() < _CONFIRMED * likely.sum():
         return np.zeros(field.shape, bool)
-    area = [cv2.GaussianBlur(np.float32(part), (0, 0), _AREA) for part in (confirmed, likely)]
+    area = [_blur(part, _AREA) for part in (confirmed, likely)]
     confirmed &= area[0] > _CONFIRMED * area[1]
     square = np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)
     near = cv2.dilate(confirmed.astype(np.uint8), square) > 0
@@ -150,5 +150,5 @@ def _grown(luma, field) -> np.ndarray:
     return field
 
 
-def _blur(values) -> np.ndarray:
-    return cv2.GaussianBlur(np.float32(values), (0, 0), _BLUR)
+def _blur(values, sigma) -> np.ndarray:
+    return cv2.GaussianBlur(values.astype(np.float32), (0, 0), sigma)
