@@ -49,15 +49,17 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """Refuses a text that would act on a terminal, by a ValueError."""
     if printable(text) != text:
         raise ValueError("has control characters")
     return text
 
 
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_shown)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(shown)]
 Argument = bool | int | float | Annotated[str, Field(max_length=64)] | None
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+"""32 bytes in hexadecimal."""
 
 
 class Form(BaseModel):

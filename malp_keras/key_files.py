@@ -14,14 +14,27 @@ import json
 import os
 import secrets
 import time
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from forensics_keras import images
-from forensics_keras.files import write_atomically
+from pydantic import AfterValidator, ConfigDict, Field
+
+from forensics_keras import images, model_card
+from forensics_keras.files import open_regular, write_atomically
+from forensics_keras.model_card import Form, Sha256, shown
 from malp_keras.keys import refuse_existing
 
 _FIRST_LINE = b"MaLP key 2\n"
-_FIELDS = {"id", "made", "publisher", "secret"}
+
+
+class KeyContent(Form):
+    """The fields of a key file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
+    made: Annotated[str, Field(pattern="^[0-9-]{10}$")]
+    publisher: Annotated[str, Field(max_length=200), AfterValidator(shown)]
+    secret: Sha256
 
 
 class Key(NamedTuple):
@@ -63,8 +76,11 @@ def make_key_file(path: str | os.PathLike, publisher: str = "", overwrite: bool 
     made = time.strftime("%Y-%m-%d", time.gmtime())
     content = {"id": identifier, "publisher": publisher, "made": made, "secret": secret.hex()}
     body = json.dumps(content).encode() + b"\n"
+    model_card.read_card(body, KeyContent, path)
     sha256 = hashlib.sha256(body).hexdigest()
-    write_atomically(path, _FIRST_LINE + sha256.encode() + b"\n" + body, private=True)
+    write_atomically(
+        path, _FIRST_LINE + sha256.encode() + b"\n" + body, private=True, exists_ok=overwrite
+    )
     return Key(identifier, secret, publisher, made, sha256)
 
 
@@ -74,7 +90,7 @@ def is_key_file(path: str | os.PathLike) -> bool:
     Raises:
         OSError: It is missing or cannot be read.
     """
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return file.read(len(_FIRST_LINE)) == _FIRST_LINE
 
 
@@ -97,8 +113,6 @@ def read_key_file(path: str | os.PathLike) -> Key:
     sha256, _, body = data[len(_FIRST_LINE) :].partition(b"\n")
     if hashlib.sha256(body).hexdigest().encode() != sha256:
         raise ValueError(f"{path}: is damaged (wrong SHA-256); take it from your copy of it")
-    content = json.loads(body)
-    if content.keys() != _FIELDS:
-        raise ValueError(f"{path}: lacks a field; take it from your copy of it")
+    content = model_card.read_card(body, KeyContent, path)
     secret = bytes.fromhex(content.pop("secret"))
     return Key(**content, secret=secret, sha256=sha256.decode())

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -23,6 +22,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from forensics_keras.images import read_bytes
 from malp_keras.key_files import Key
 from malp_keras.visibility import luma
 
@@ -118,7 +118,7 @@ def read_record(path: str | os.PathLike, trusted: str) -> Record:
         ValueError: It is no record, it was changed, or somebody else signed it.
         OSError: It is missing or cannot be read.
     """
-    return open_record(Path(path).read_bytes(), path, trusted)
+    return open_record(read_bytes(path), path, trusted)
 
 
 def open_record(content: bytes, path: str | os.PathLike, trusted: str) -> Record:
@@ -135,7 +135,7 @@ def open_record(content: bytes, path: str | os.PathLike, trusted: str) -> Record
             raise ValueError("fields are missing")
         signature = bytes.fromhex(fields["signature"])
         signer = Ed25519PublicKey.from_public_bytes(bytes.fromhex(trusted))
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: is not a record; take it from your copy of it") from error
     if fields["public_key"] != trusted:
         raise ValueError(f"{path}: is signed by another key than the one given")

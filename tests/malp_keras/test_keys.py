@@ -1,13 +1,15 @@
 """Private keys: the file, its templates, and how a preset becomes one."""
 
 import hashlib
+import json
+import os
 import stat
 
 import numpy as np
 import pytest
 
 import malp_keras
-from malp_keras import keys
+from malp_keras import key_files, keys
 from malp_keras.key_making import FineTuned, make_key
 from malp_keras.protection import protect
 from tests.helpers.protected_pictures import ARGUMENTS, CALIBRATION, tiny_malp
@@ -176,6 +178,31 @@ def test_hostile_cards_of_keys_are_refused_by_their_file(tmp_path, card):
     (tmp_path / "mine.key").write_bytes(b"MaLP key 1\n" + sha256 + b"\n" + body)
     with pytest.raises(ValueError, match="mine.key: "):
         keys.read_key_card(tmp_path / "mine.key")
+
+
+SMALL_KEY = {"id": "0" * 8, "made": "2000-01-01", "publisher": "", "secret": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "7", "[" * 100_000, "{}", {"secret": "0" * 62}, {"secret": 7}, {"secret": "g" * 64}]
+    + [{"id": "../../x"}, {"made": "\n"}, {"publisher": "\x1b[2J"}, {"more": 1}],
+)
+def test_hostile_key_files_are_refused_by_their_path(tmp_path, content):
+    text = content if isinstance(content, str) else json.dumps({**SMALL_KEY, **content})
+    body = text.encode() + b"\n"
+    sha256 = hashlib.sha256(body).hexdigest().encode()
+    (tmp_path / "mine.key").write_bytes(b"MaLP key 2\n" + sha256 + b"\n" + body)
+    assert key_files.is_key_file(tmp_path / "mine.key")
+    with pytest.raises(ValueError, match="mine.key: "):
+        key_files.read_key_file(tmp_path / "mine.key")
+
+
+def test_pipes_are_no_keys(tmp_path):
+    os.mkfifo(tmp_path / "mine.key")
+    for read in (key_files.is_key_file, key_files.read_key_file, keys.read_key_card):
+        with pytest.raises(OSError, match="mine.key: is not a regular file"):
+            read(tmp_path / "mine.key")
 
 
 # --- making one -----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Signed records: what they hold, and that nobody can change them."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -37,7 +38,13 @@ def test_changed_records_are_refused(path, field):
 def test_records_of_others_and_other_files_are_refused(path):
     with pytest.raises(ValueError, match="signed by another key"):
         records.read_record(path, records.public_key(key("x")))
-    for text in ("{}", "[1]", "no JSON", json.dumps({**json.loads(path.read_text()), "more": 1})):
+    for text in (
+        "{}",
+        "[1]",
+        "no JSON",
+        "[" * 100_000,
+        json.dumps({**json.loads(path.read_text()), "more": 1}),
+    ):
         path.write_text(text)
         with pytest.raises(ValueError, match="a.json: is not a record"):
             records.read_record(path, records.public_key(key()))
@@ -54,3 +61,9 @@ def test_differences_show_where(path):
     assert 19 <= y <= 31 and 29 <= x <= 41 and found.max() > 4
     crop = records.differences(record, changed[96:], np.array([[1.0, 0, 0], [0, 1, 96]]))
     assert not crop[:15].any() and crop.max() > 4
+
+
+def test_pipes_are_no_records(tmp_path):
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(OSError, match="a.json: is not a regular file"):
+        records.read_record(tmp_path / "a.json", records.public_key(key()))
