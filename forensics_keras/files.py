@@ -53,7 +53,6 @@ def replacing(
         OSError: If the folder cannot be made or written, with the path in the message.
     """
     path = Path(path)
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_unfinished(os.path.abspath(path.parent))
@@ -70,12 +69,19 @@ def replacing(
             os.close(descriptor)
     except OSError as error:
         # Others' errors, of files that the block read, are theirs to explain.
-        ours = (None, *map(str, (temporary, path, *path.parents)))
-        if error.errno is None or not (error.filename is None or str(error.filename) in ours):
+        if error.errno is None or not _is_about(error.filename, path):
             raise
         raise type(error)(
             f"{path}: cannot be written ({error.strerror}); look at its folder and the disk"
         ) from error
+
+
+def _is_about(filename: object, path: Path) -> bool:
+    """Whether an error's file is a path, its temporary file, one of its folders, or unknown."""
+    if filename is None:
+        return True
+    found = Path(os.fsdecode(filename))  # type: ignore[arg-type]
+    return found in (path, *path.parents) or _UNFINISHED.fullmatch(found.name) is not None
 
 
 def write_atomically(

@@ -145,7 +145,10 @@ class PresetStore:
             ) from error
 
 
-_TIMES_DEFAULT, _ALWAYS_FINE = 4, 64
+_TIMES_DEFAULT = 4
+_FINE_WHOLE, _FINE_FLOAT = 64, 4
+_WITHOUT_SIZE = {"seed", "input_shape"}
+"""Arguments that make no weights."""
 
 
 def _check_arguments(builder: Callable[..., keras.Model], arguments: Mapping[str, Any]) -> None:
@@ -164,9 +167,9 @@ def _check_arguments(builder: Callable[..., keras.Model], arguments: Mapping[str
         if name not in defaults:
             raise TypeError(f"there is no argument {name}")
         default = defaults[name]
-        ordinary = _largest(default) if default is not inspect.Parameter.empty else 0
-        limit = max(_TIMES_DEFAULT * ordinary, 0 if isinstance(default, float) else _ALWAYS_FINE)
-        if name != "seed" and _largest(value) > limit:
+        fine = _FINE_FLOAT if isinstance(default, float) else _FINE_WHOLE
+        limit = max(_TIMES_DEFAULT * _largest(default), fine)
+        if name not in _WITHOUT_SIZE and _largest(value) > limit:
             raise ValueError(f"{name} is {value}; the most is {limit:g}")
 
 

@@ -111,6 +111,19 @@ def test_failures_leave_nothing_and_name_the_file(tmp_path, monkeypatch):
         write_atomically(tmp_path / "file" / "a.png", b"new")
 
 
+def test_folders_that_cannot_be_written_are_named_by_the_file(tmp_path, monkeypatch):
+    real = os.open
+
+    def read_only(path, flags, *more, **options):
+        if flags & os.O_CREAT:
+            raise OSError(errno.EROFS, "Read-only file system", path)
+        return real(path, flags, *more, **options)
+
+    monkeypatch.setattr(os, "open", read_only)
+    with pytest.raises(OSError, match=r"a\.png: cannot be written \(Read-only file system\)"):
+        write_atomically(tmp_path / "a.png", b"new")
+
+
 def _hold(folder, connection):
     with locked(folder):
         connection.send("locked")
