@@ -106,7 +106,7 @@ class KeyedVerifying(batch.BatchJob):
         self.key = key
         self.folder = folder
         files = _record_files(folder) if folder else []
-        content = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+        content = hashlib.sha256(b"".join(images.read_bytes(file) for file in files)).hexdigest()
         self.files = files
         self.identity = {**_identity(key), "records_sha256": content if folder else None}
         card = {"name": f"key {key.id}", "sha256": key.sha256, "made": key.made}
