@@ -53,4 +53,30 @@ def _predict(options: argparse.Namespace) -> int:
     return BatchRun.of(options).execute(job)
 
 
-COMMANDS = (add_predict,)
+def add_app(commands: argparse._SubParsersAction) -> None:
+    """Adds `app` to the commands of a parser; see `add_predict`."""
+    parser = commands.add_parser(
+        "app",
+        help="Open a page on this machine to drop pictures into",
+        description="Serves a page to this machine alone: pictures are dropped in, and maps and "
+        "a report come out. Needs the extra [app].",
+    )
+    parser.set_defaults(run=_app)
+    parser.add_argument(
+        "--preset", default="irl_small", help="Shipped preset or its folder (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--port",
+        type=command_line.at_least(0, most=65535),
+        default=7860,
+        help="Port of the page's address, 0 for any that is free (default: %(default)s)",
+    )
+
+
+def _app(options: argparse.Namespace) -> None:
+    from irl_keras.app import run_app
+
+    run_app(options.preset, options.port)
+
+
+COMMANDS = (add_predict, add_app)

@@ -7,47 +7,14 @@ import io
 import json
 import sys
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from forensics_keras import batch, figures
+from forensics_keras import batch
 from forensics_keras.batch import progress
 from forensics_keras.batch.inputs import given_paths
 from forensics_keras.reports import document
-from tests.helpers.picture_jobs import read_report, save
-
-CARD = {"name": "red", "limits": ["Finds <b>red</b> only."], "measured": [{"F1": 0.5}]}
-
-
-class Red(batch.BatchJob):
-    """Suspects red pictures."""
-
-    outputs = {"map": "map/{}.png"}
-    identity = {"preset": "red", "preset_sha256": "0" * 64}
-    alarms = {"red"}
-    presentation = batch.Presentation("Red pictures", "map", CARD, ["Red is <no> crime."])
-
-    def load(self):
-        pass
-
-    def process(self, path):
-        image, sha256, conversions = batch.read_picture(path)
-        red = image[..., 0] / np.float32(255)
-        fields = {"sha256": sha256, "redness": float(red.mean()), "conversions": [*conversions]}
-        return batch.Made(fields, {"map": figures.encode_map(red)})
-
-    def outcome(self, line):
-        return "red" if line["redness"] > 0.5 else "pale"
-
-    def describe(self, line):
-        return line["preset"]
-
-    def suspicion(self, line):
-        return line["redness"]
-
-    def finding(self, line):
-        return f"{line['redness']:.0%} red"
+from tests.helpers.picture_jobs import Red, read_report, save
 
 
 def run(*arguments):

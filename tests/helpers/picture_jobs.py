@@ -5,6 +5,8 @@ import json
 import numpy as np
 from PIL import Image
 
+from forensics_keras import batch, figures
+
 
 def save(path, height=40, width=33, seed=0):
     """Writes random pixels, in PNG format whatever the name."""
@@ -24,3 +26,36 @@ def read_report(out):
 
 def files_in(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+
+
+CARD = {"name": "red", "limits": ["Finds <b>red</b> only."], "measured": [{"F1": 0.5}]}
+
+
+class Red(batch.BatchJob):
+    """Suspects red pictures."""
+
+    outputs = {"map": "map/{}.png"}
+    identity = {"preset": "red", "preset_sha256": "0" * 64}
+    alarms = {"red"}
+    presentation = batch.Presentation("Red pictures", "map", CARD, ["Red is <no> crime."])
+
+    def load(self):
+        pass
+
+    def process(self, path):
+        image, sha256, conversions = batch.read_picture(path)
+        red = image[..., 0] / np.float32(255)
+        fields = {"sha256": sha256, "redness": float(red.mean()), "conversions": [*conversions]}
+        return batch.Made(fields, {"map": figures.encode_map(red)})
+
+    def outcome(self, line):
+        return "red" if line["redness"] > 0.5 else "pale"
+
+    def describe(self, line):
+        return line["preset"]
+
+    def suspicion(self, line):
+        return line["redness"]
+
+    def finding(self, line):
+        return f"{line['redness']:.0%} red"
