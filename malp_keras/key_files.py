@@ -19,7 +19,7 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator, ConfigDict, Field
 
 from forensics_keras import images, model_card
-from forensics_keras.files import open_regular, write_atomically
+from forensics_keras.files import write_atomically
 from forensics_keras.model_card import Form, Sha256, shown
 from malp_keras.keys import refuse_existing
 
@@ -90,8 +90,7 @@ def is_key_file(path: str | os.PathLike) -> bool:
     Raises:
         OSError: It is missing or cannot be read.
     """
-    with open_regular(path) as file:
-        return file.read(len(_FIRST_LINE)) == _FIRST_LINE
+    return images.read_bytes(path).startswith(_FIRST_LINE)
 
 
 def read_key_file(path: str | os.PathLike) -> Key:
