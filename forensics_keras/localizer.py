@@ -123,13 +123,34 @@ class Localizer(abc.ABC):
 def check_picture(image: np.ndarray) -> None:
     """Raises ValueError for what is not uint8 (H, W, 3) with sides of at least 16 pixels."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"a picture must be uint8 (H, W, 3), not {image.dtype} {image.shape}")
+        raise ValueError(
+            f"a picture must be uint8 (H, W, 3), not {image.dtype} {image.shape}{_remedy(image)}"
+        )
     height, width = image.shape[:2]
     if min(height, width) < MIN_SIDE:
         raise ValueError(
             f"a picture of {width}x{height} pixels is too small; "
             f"give one of at least {MIN_SIDE}x{MIN_SIDE}"
         )
+
+
+def _remedy(image: np.ndarray) -> str:
+    """Says what makes a usual other form of a picture the right one."""
+    remedies = []
+    if image.ndim == 4:
+        remedies.append("give one picture of the batch at a time")
+    elif image.ndim == 2:
+        remedies.append("repeat grey over the channels: np.repeat(image[..., np.newaxis], 3, -1)")
+    elif image.ndim == 3 and image.shape[2] == 1:
+        remedies.append("repeat grey over the channels: np.repeat(image, 3, -1)")
+    elif image.ndim == 3 and image.shape[2] == 4:
+        remedies.append("leave out the transparency: image[..., :3]")
+    elif image.ndim == 3 and image.shape[0] == 3:
+        remedies.append("put the channels last: np.moveaxis(image, 0, -1)")
+    if image.dtype.kind == "f" and image.size:
+        scale = "image * 255" if image.max() <= 1 else "image"
+        remedies.append(f"turn it into levels: np.rint({scale}).astype(np.uint8)")
+    return "".join(f"; {remedy}" for remedy in remedies)
 
 
 def check_model(model: keras.Model, path: str | os.PathLike) -> None:

@@ -9,11 +9,12 @@ A preset is a folder of files, none of which can hold code; it may come from a s
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,14 +77,21 @@ class PresetStore:
         path = self._folder(name_or_folder) / CARD_FILE
         return read_card(read_bytes(path), ModelCard, path)
 
-    def load(self, name_or_folder: str | os.PathLike) -> keras.Model:
-        """Builds the network of a preset and gives it the trained weights, in float32.
+    def load(
+        self,
+        name_or_folder: str | os.PathLike,
+        load_weights: bool = True,
+        dtype: str | None = None,
+    ) -> keras.Model:
+        """Builds the network of a preset and gives it the trained weights.
 
         Constrained weights, such as the kernels of `BayarConv2D`, are projected again after the
         rounding to float16, so that they satisfy their constraint exactly.
 
         Args:
             name_or_folder: One of `names()`, or else a folder that `save_preset` wrote.
+            load_weights: False leaves the network untrained, to train it anew.
+            dtype: Policy of its layers, such as `"mixed_bfloat16"`; Keras' by default.
 
         Returns:
             The model, not compiled.
@@ -95,6 +103,9 @@ class PresetStore:
         """
         card = self.card(name_or_folder)
         path = self._folder(name_or_folder) / WEIGHTS_FILE
+        if not load_weights:
+            with _policy(dtype):
+                return self.build(card["architecture"], path.with_name(CARD_FILE))
         data = b"".join(map(read_bytes, weights_files(path.parent)))
         found = hashlib.sha256(data).hexdigest()
         if found != card["sha256"]:
@@ -103,7 +114,8 @@ class PresetStore:
                 f"the model card says {card['sha256']} ({card['bytes']} bytes); "
                 "install the package or fetch the preset again"
             )
-        model = self.build(card["architecture"], path.with_name(CARD_FILE))
+        with _policy(dtype):
+            model = self.build(card["architecture"], path.with_name(CARD_FILE))
         assign_weights(model, data, path)
         return model
 
@@ -176,6 +188,19 @@ def _check_arguments(builder: Callable[..., keras.Model], arguments: Mapping[str
 def _largest(value: Any) -> float:
     values = value if isinstance(value, list | tuple) else [value]
     return max((abs(one) for one in values if isinstance(one, int | float)), default=0)
+
+
+@contextlib.contextmanager
+def _policy(dtype: str | None) -> Iterator[None]:
+    """Lets layers be built with another policy than Keras' own."""
+    from keras import config
+
+    before = config.dtype_policy()
+    config.set_dtype_policy(dtype or before)
+    try:
+        yield
+    finally:
+        config.set_dtype_policy(before)
 
 
 def assign_weights(model: keras.Model, data: bytes, path: str | os.PathLike) -> None:

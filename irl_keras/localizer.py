@@ -62,6 +62,7 @@ class Localizer(ModelLocalizer):
         cls,
         name_or_folder: str | os.PathLike,
         threshold: float | None = None,
+        dtype: str | None = None,
         **options: Any,
     ) -> Localizer:
         """Loads a preset with its calibration.
@@ -69,6 +70,7 @@ class Localizer(ModelLocalizer):
         Args:
             name_or_folder: One of `irl_keras.list_presets()`, or the folder of a preset.
             threshold: Probability from which a pixel is flagged, instead of the preset's.
+            dtype: Policy of the network's layers, such as `"mixed_bfloat16"`.
             **options: As in the constructor: `copies`, `max_side`, `tile` and the like.
 
         Raises:
@@ -78,7 +80,7 @@ class Localizer(ModelLocalizer):
         card = presets.read_card(name_or_folder)
         calibration = card.get("calibration", {})
         return cls(
-            presets.from_preset(name_or_folder),
+            presets.from_preset(name_or_folder, dtype=dtype),
             card["name"],
             presets.calibrated_threshold(card) if threshold is None else threshold,
             Integrity.from_card(calibration),

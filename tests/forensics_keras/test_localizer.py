@@ -10,6 +10,7 @@ from forensics_keras.localizer import (
     Finding,
     ModelLocalizer,
     Noise,
+    check_picture,
     trivial_baselines,
 )
 
@@ -127,3 +128,44 @@ def test_noise_depends_on_picture_and_seed_only():
     np.testing.assert_array_equal(noise, Noise(3).localize(image.copy()).map)
     assert (noise != Noise(4).localize(image).map).mean() > 0.99
     assert (noise != Noise(3).localize(255 - image).map).mean() > 0.99
+
+
+@pytest.mark.parametrize(
+    ("image", "remedy"),
+    [
+        (np.zeros((20, 30), np.uint8), "np.repeat(image[..., np.newaxis], 3, -1)"),
+        (np.zeros((20, 30, 1), np.uint8), "np.repeat(image, 3, -1)"),
+        (np.zeros((20, 30, 4), np.uint8), "image[..., :3]"),
+        (np.zeros((3, 20, 30), np.uint8), "np.moveaxis(image, 0, -1)"),
+        (np.zeros((20, 30, 3), np.float32), "np.rint(image * 255).astype(np.uint8)"),
+        (np.full((20, 30, 3), 99.0), "np.rint(image).astype(np.uint8)"),
+    ],
+)
+def test_pictures_of_other_forms_are_told_what_makes_them_right(image, remedy):
+    with pytest.raises(ValueError, match="must be uint8") as caught:
+        check_picture(image)
+    assert remedy in str(caught.value)
+    right = eval(remedy, {"np": np, "image": image})
+    if right.dtype == np.uint8:
+        check_picture(right)
+
+
+def test_a_picture_is_one_of_a_batch():
+    with pytest.raises(ValueError, match="one picture of the batch at a time"):
+        check_picture(np.zeros((1, 20, 30, 3), np.uint8))
+
+
+def test_a_longest_side_scales_the_picture_down_and_the_map_back():
+    seen = []
+
+    class Shapes(ModelLocalizer):
+        def _run(self, image):
+            seen.append(image.shape)
+            return image[..., 0] / np.float32(255)
+
+    image = np.zeros((40, 120, 3), np.uint8)
+    image[:, 60:, 0] = 255
+    found = Shapes(None, max_side=60).localize(image)
+    assert seen == [(20, 60, 3)] and found.map.shape == (40, 120)
+    np.testing.assert_allclose(found.map[:, [10, 110]], [[0, 1]] * 40)
+    assert Shapes(None, max_side=120).localize(image).map.shape == seen[-1][:2] == (40, 120)

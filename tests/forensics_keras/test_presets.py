@@ -68,6 +68,16 @@ def test_network_survives_the_round_trip(tmp_path):
     assert card["sha256"] == hashlib.sha256(data).hexdigest()
 
 
+def test_a_preset_is_loaded_with_another_policy_or_without_its_weights(store):
+    model = store.load("tiny", dtype="mixed_bfloat16")
+    assert {layer.compute_dtype for layer in model.layers if layer.weights} == {"bfloat16"}
+    assert keras.config.dtype_policy().name == "float32"
+    trained = store.load("tiny").get_layer("bayar").kernel.numpy()
+    np.testing.assert_array_equal(model.get_layer("bayar").kernel.numpy(), trained)
+    untrained = store.load("tiny", load_weights=False).get_layer("bayar").kernel.numpy()
+    assert untrained.shape == trained.shape and np.any(untrained != trained)
+
+
 def test_rounded_constrained_kernels_satisfy_their_constraint_again(tmp_path):
     model = _small_model()
     presets.save_preset(model, tmp_path, SMALL_CARD)
