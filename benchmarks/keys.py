@@ -61,10 +61,10 @@ def _run(options: argparse.Namespace) -> None:
     copies = list(_copies(protector, paths[::step][: options.photographs]))
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
     overlaps: dict[str, list[float]] = defaultdict(list)
+    known = {copy.record.fields["identity"]: copy.record for copy in copies}
     for number, copy in enumerate(copies):
         other = copies[(number + len(SIDES)) % len(copies)]
         for row, picture, mask in _trials(copy, other, number):
-            known = {copy.record.fields["identity"]: copy.record}
             shown = [("", {})] if row == NEVER else [("", {}), (", with record", known)]
             for suffix, records in shown:
                 found = protector.verify(picture, records)

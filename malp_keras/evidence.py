@@ -19,16 +19,19 @@ import numpy as np
 from malp_keras import payload
 from malp_keras.keyed_template import BITS, LOW, PITCH, SPAN, TILE, KeyedTemplate, band
 from malp_keras.registration import Place, covered, on_plane
+from malp_keras.visibility import relative_amplitude
 
 CELL = 4
 """Side of a cell in pixels of the plane."""
 REACHES = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Deviations of the Gaussian windows, in cells, in which log odds are summed."""
-_HANDICAP = {1.0: 3.0}
-"""What is subtracted from the sums of the smallest windows, of which there are so many."""
+_HANDICAP = {1.0: 8.0, 2.0: 4.0}
+"""What is subtracted from sums of the smallest windows: there are many, and texture is uneven."""
 _BLOCK = 6
 _QUANTILE = 0.2, 0.842
 _CLASSES = 12
+_LEAST = 0.6
+"""What a class has at least of what is expected after the next plainer one."""
 _CUT = 4
 _CAUTION = 0.85
 """Share of the expected mean that is counted on: cells of a class are not all alike."""
@@ -159,7 +162,7 @@ def weigh(
     # Where tones are cut off at black or white, a part of the template may be, too.
     whole = valid & (laid > _CUT) & (laid < 255 - _CUT)
     inside = cv2.erode(_cells(whole.astype(np.float32)), np.ones((3, 3), np.uint8)) > 0.9
-    classes = _classes(laid, inside)
+    classes, details = _classes(laid, inside)
     odds = np.zeros(inside.shape, np.float32)
     power = presence = 0.0
     for reference in references:
@@ -169,7 +172,7 @@ def weigh(
         )
         unit = _deviation(_cells(noise * shifted), inside)
         product /= unit
-        expected = _expected(product, classes, inside)
+        expected = _expected(product, classes, details, inside)
         odds += expected * (_CAUTION * _CAUTION / 2 * expected - _CAUTION * product)
         power += float(np.square(expected).sum())
         presence += float((expected * product).sum())
@@ -221,13 +224,20 @@ def _cells(values: np.ndarray) -> np.ndarray:
     return cv2.resize(values, (width // CELL, height // CELL), interpolation=cv2.INTER_AREA)
 
 
-def _classes(laid: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Sorts cells by their fine detail into classes of equal size; int (rows, columns)."""
+def _classes(laid: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sorts cells by their fine detail into classes of equal size.
+
+    Returns:
+        The class of each cell, int (rows, columns), and the detail of each class in levels.
+    """
     detail = laid - cv2.GaussianBlur(laid, (0, 0), 1.5)
     energy = cv2.GaussianBlur(_cells(detail * detail), (0, 0), 1.5)
     count = max(1, min(_CLASSES, int(inside.sum()) // 400))
-    limits = np.quantile(energy[inside], np.arange(1, count) / count) if inside.any() else []
-    return np.searchsorted(limits, energy)
+    if not inside.any():
+        return np.zeros(energy.shape, int), np.ones(1)
+    limits = np.quantile(energy[inside], np.arange(1, count) / count)
+    middles = np.quantile(energy[inside], (np.arange(count) + 0.5) / count)
+    return np.searchsorted(limits, energy), np.sqrt(middles)
 
 
 def _deviation(values: np.ndarray, inside: np.ndarray) -> float:
@@ -237,20 +247,28 @@ def _deviation(values: np.ndarray, inside: np.ndarray) -> float:
     return max(spread * float(np.sqrt(4 * np.pi)), 1e-9)
 
 
-def _expected(product: np.ndarray, classes: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def _expected(
+    product: np.ndarray, classes: np.ndarray, details: np.ndarray, inside: np.ndarray
+) -> np.ndarray:
     """The mean that the product has at least in most of each class where the template is there.
 
     From a low quantile of block means, corrected for their noise: where compression left the
-    template in a part of a class only, little is expected, and nobody is blamed.
+    template in a part of a class only, little is expected, and nobody is blamed. Compression
+    spares texture, so a class has at least a share of what the next plainer one has: what was
+    pasted may be the only texture in a picture.
     """
     kernel = np.full((_BLOCK, _BLOCK), 1 / _BLOCK**2, np.float32)
     blocks = cv2.filter2D(product, -1, kernel)
-    means = np.zeros(int(classes.max()) + 1, np.float32)
+    means = np.zeros(len(details), np.float32)
+    visible = relative_amplitude(details)
     for number in range(len(means)):
         chosen = blocks[inside & (classes == number)]
         if chosen.size >= 16:
             low = float(np.quantile(chosen, _QUANTILE[0]))
             means[number] = max(0.0, low + _QUANTILE[1] / _BLOCK)
+        if number:
+            decline = visible[number] / visible[number - 1]
+            means[number] = max(means[number], _LEAST * decline * means[number - 1])
     return means[classes]
 
 

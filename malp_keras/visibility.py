@@ -44,3 +44,16 @@ def amplitude(brightness: np.ndarray, strength: float = 1.0) -> np.ndarray:
     most = 255 / 10 ** (PSNR / 20)
     factor = min(1.0, most / float(np.sqrt(np.mean(np.square(wanted)))))
     return wanted * np.float32(factor * strength)
+
+
+def relative_amplitude(details: np.ndarray) -> np.ndarray:
+    """The template's root mean square against the detail that hides it, up to a factor.
+
+    Args:
+        details: Root mean squares of fine detail in levels, any shape.
+
+    Returns:
+        Array of the same shape.
+    """
+    wanted = np.minimum(_PLAIN + _PER_TEXTURE * details, _MOST)
+    return wanted / np.maximum(details, 1.0)

@@ -23,7 +23,7 @@ from malp_keras.layers import TemplateLayer
 from malp_keras.layers.template_layer import HALF_RANGE
 
 SET_SIZES = (1, 3, 10)
-PICTURES = (10, 100, 1000)
+PICTURES = (1, 10, 100, 1000)
 TITLES = {"cosine": "template's cosine", **{verdict: verdict for verdict in VERDICTS}, "F1": "F1"}
 _SIGMA = 2.0
 

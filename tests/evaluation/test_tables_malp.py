@@ -120,14 +120,14 @@ def test_the_security_table_says_what_verify_says(tmp_path, preset):
     results = run(tmp_path, "security", "--preset", str(preset), *ERASE)
     attacks, verdicts = results["sections"].values()
     assert [row["set size"] for row in attacks] == [1, 3, 10]
-    assert attacks[0]["N = 10"].endswith("q")
+    assert attacks[0]["N = 1"].endswith("q")
     assert [row["attack"] for row in verdicts] == [
         "photograph",
         "photograph + the stolen template",
-        "photograph + the estimate from 10",
+        "photograph + the estimate from 1",
         "manipulated",
         "manipulated + the stolen template",
-        "manipulated + the estimate from 10",
+        "manipulated + the estimate from 1",
     ]
     assert {row["truth"] for row in verdicts[3:]} == {"manipulated"}
     assert {row["pictures"] for row in verdicts} == {2} and verdicts[0]["F1"] == "-"
