@@ -103,8 +103,8 @@ def summarize_groups(
 
 def _summary(records: Sequence[Mapping], seed: int) -> dict[str, dict[str, float]]:
     scores = [record["scores"] for record in records]
-    counts = [record.get("pixels") for record in records]
-    pooled = pooled_scores(scores, counts, seed) if all(counts) else {}
+    counts = [record["pixels"] for record in records if record.get("pixels")]
+    pooled = pooled_scores(scores, counts, seed) if len(counts) == len(records) else {}
     return summarize(scores, seed) | pooled
 
 
