@@ -45,9 +45,7 @@ def create_app(
     try:
         from flask import Flask, abort, request
     except ImportError:
-        raise ValueError(
-            "the local page needs one package more: pip install 'irl-malp-keras[app]'"
-        ) from None
+        raise ValueError("the local page needs one package more: pip install flask") from None
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_UPLOAD_BYTES
     sessions: set[str] = set()

@@ -15,8 +15,8 @@ from forensics_keras import __version__
 from forensics_keras.native_output import quiet_libraries
 from forensics_keras.terminal import printable, unfailing_output
 
-_BACKENDS = {"tensorflow": "tf", "jax": "jax", "torch": "torch"}
-"""By each backend of Keras the extra that installs it."""
+_BACKENDS = ("tensorflow", "jax", "torch")
+"""Keras' backends, each of which is a package of this name."""
 
 
 class ExitCode(enum.IntEnum):
@@ -175,11 +175,9 @@ def run_command(
         except ModuleNotFoundError as error:
             if error.name not in _BACKENDS:
                 raise
-            extra = _BACKENDS[error.name]
             print(
-                f"error: Keras' backend {error.name} is not installed: pip install "
-                f"'irl-malp-keras[{extra}]', or set KERAS_BACKEND to one that is "
-                f"({', '.join(_BACKENDS)})",
+                f"error: Keras' backend is not installed: pip install {error.name}, or set "
+                f"KERAS_BACKEND to one that is ({', '.join(_BACKENDS)})",
                 file=sys.stderr,
             )
             return ExitCode.REFUSED

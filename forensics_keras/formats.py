@@ -52,10 +52,10 @@ _MAGICS = (
 
 
 class _Extra(NamedTuple):
-    """A package that reads a kind of files: its module, its extra, and how it opens data."""
+    """A package that reads a kind of files: its module, its name, and how it opens data."""
 
     module: str
-    extra: str
+    package: str
     open: Callable[..., Image.Image]
 
 
@@ -139,8 +139,7 @@ def open_picture(data: bytes, name: str | os.PathLike, max_pixels: int) -> Image
         module = importlib.import_module(extra.module)
     except ImportError:
         raise MissingExtra(
-            f"is a {kind} file, which needs one package more: "
-            f"pip install 'irl-malp-keras[{extra.extra}]'"
+            f"is a {kind} file, which needs one package more: pip install {extra.package}"
         ) from None
     return extra.open(module, data, max_pixels)
 
@@ -172,9 +171,9 @@ def _open_raw(rawpy, data: bytes, max_pixels: int) -> Image.Image:
 
 
 _EXTRAS = {
-    "HEIF": _Extra("pillow_heif", "heic", _open_heif),
-    "JPEG XL": _Extra("pillow_jxl", "jxl", _open_jpeg_xl),
-    "RAW": _Extra("rawpy", "raw", _open_raw),
+    "HEIF": _Extra("pillow_heif", "pillow-heif", _open_heif),
+    "JPEG XL": _Extra("pillow_jxl", "pillow-jxl-plugin", _open_jpeg_xl),
+    "RAW": _Extra("rawpy", "rawpy", _open_raw),
 }
 
 READABLE = "AVIF, BMP, GIF, JPEG, JPEG2000, PNG, PPM, TGA, TIFF, WEBP; HEIC, JPEG XL, RAW as extras"

@@ -47,20 +47,20 @@ def test_formats_of_extras_are_read(module, file_format, picture, tmp_path):
 
 
 HEADS = {
-    "HEIF": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a.jpg", "heic"),
-    "JPEG XL": (b"\xff\x0a", "a", "jxl"),
-    "RAW": (b"II*\0", "a.DNG", "raw"),
+    "HEIF": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a.jpg", "pillow-heif"),
+    "JPEG XL": (b"\xff\x0a", "a", "pillow-jxl-plugin"),
+    "RAW": (b"II*\0", "a.DNG", "rawpy"),
 }
 
 
 @pytest.mark.parametrize("kind", HEADS)
 def test_a_missing_extra_is_one_line_that_says_how_to_install_it(kind, monkeypatch):
-    head, name, extra = HEADS[kind]
+    head, name, package = HEADS[kind]
     assert formats.format_of(head, name) == kind
     monkeypatch.setitem(sys.modules, formats._EXTRAS[kind].module, None)
     with pytest.raises(ValueError) as caught:
         images.decode_image(head + bytes(64), name)
-    assert f"pip install 'irl-malp-keras[{extra}]'" in str(caught.value)
+    assert f"pip install {package}" in str(caught.value)
     assert str(caught.value).startswith(f"{name}: is a {kind} file, ")
 
 
