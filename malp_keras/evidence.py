@@ -59,7 +59,6 @@ class Evidence(NamedTuple):
         sums: The largest log odds of a window around each cell, over all reaches.
         power: Sum over all cells of the expected mean squared: a share s of them can be seen to
             be missing if s times this is well above the limit of log odds.
-        presence: Standard deviations by which the whole template is there.
         top: First row of the cells on the plane.
         left: First column.
         shape: Height and width in pixels of the plane.
@@ -68,7 +67,6 @@ class Evidence(NamedTuple):
     odds: np.ndarray
     sums: np.ndarray
     power: float
-    presence: float
     top: int
     left: int
     shape: tuple[int, int]
@@ -164,7 +162,7 @@ def weigh(
     inside = cv2.erode(_cells(whole.astype(np.float32)), np.ones((3, 3), np.uint8)) > 0.9
     classes, details = _classes(laid, inside)
     odds = np.zeros(inside.shape, np.float32)
-    power = presence = 0.0
+    power = 0.0
     for reference in references:
         product = _cells(noise * reference)
         shifted = np.roll(
@@ -175,12 +173,9 @@ def weigh(
         expected = _expected(product, classes, details, inside)
         odds += expected * (_CAUTION * _CAUTION / 2 * expected - _CAUTION * product)
         power += float(np.square(expected).sum())
-        presence += float((expected * product).sum())
     odds[~inside] = 0
     sums = np.max([judged_sums(odds, reach) for reach in REACHES], axis=0)
-    return Evidence(
-        odds, sums, power, presence / max(power, 1e-9) ** 0.5, top, left, (height, width)
-    )
+    return Evidence(odds, sums, power, top, left, (height, width))
 
 
 def window_sums(odds: np.ndarray, reach: float) -> np.ndarray:
