@@ -103,10 +103,10 @@ def test_the_preset_can_be_the_best_epoch(config, trained, tmp_path):
         np.testing.assert_allclose(found, weights, rtol=1e-3, atol=1e-4)
 
 
-def test_without_data_a_short_training_has_a_folder_of_its_name(monkeypatch):
+def test_without_data_a_short_training_has_a_folder_of_its_name(monkeypatch, tmp_path):
     runs = []
     monkeypatch.setattr(MaLPRun, "train", lambda run: runs.append(run))
-    assert train.main(["malp"]) == train.main(["malp", "--data", "photographs"]) == 0
+    assert train.main(["malp"]) == train.main(["malp", "--data", str(tmp_path)]) == 0
     assert [run.out for run in runs] == [
         Path("runs/malp_samples"),
         Path("runs/malp_local/malp_local"),
@@ -115,7 +115,7 @@ def test_without_data_a_short_training_has_a_folder_of_its_name(monkeypatch):
     pictures = [run.steps * run.experiment.batch_size for run in runs]
     assert pictures == [300, 8000, 4000]
     assert runs[2].source == "runs/malp_local/malp_local/last.keras"
-    assert runs[0].data == () and runs[1].data == (Path("photographs"),)
+    assert runs[0].data == () and runs[1].data == (tmp_path,)
 
 
 def test_further_training_of_given_weights_is_that_of_the_last_stage(monkeypatch):
