@@ -1,4 +1,4 @@
-"""IRL-Net with trace inputs, for fills of tools that nobody trained on: three stages.
+"""IRL-Net with trace inputs, for fills of tools that nobody trained on: four stages.
 
     pip install --no-deps -r requirements-forge.txt
     python -m datasets.synthesised --data PHOTOGRAPHS/train --count 1900 --out synthesised
