@@ -37,6 +37,7 @@ from evaluation.pictures import (
     pristine_photographs,
     published_pairs,
     say_failures,
+    short_name,
 )
 from evaluation.report import Report, refuse_others_files, write_run
 from evaluation.run import IRLEvaluation, add_command, add_options, read_options
@@ -109,7 +110,7 @@ def load(run: IRLEvaluation) -> Loaded:
 def calibrate(run: IRLEvaluation, loaded: Loaded, sources: list[Source]) -> int:
     """Chooses where a preset's verdicts change, and writes it into its card."""
     degradations = run.degradations or CALIBRATED_UNDER
-    origin = ", ".join(str(folder) for folder in (run.data, *run.pristine))
+    origin = ", ".join(map(short_name, (run.data, *run.pristine)))
     data = f"{len(sources)} pictures of {origin}; {', '.join(degradations)}"
     found, failed = irl_calibration.calibrate(loaded.method, sources, degradations, run.seed, data)
     irl_calibration.write_calibration(run.preset, found)

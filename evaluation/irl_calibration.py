@@ -29,9 +29,10 @@ from irl_keras.integrity import (
 from malp_keras.calibration import MANIPULATED
 
 MOST_PIXELS = 0.01
-"""Share of the pixels of pristine photographs that may be flagged, on average over the sources."""
+"""Share of the pixels of pristine photographs that may be flagged, on average over the sources,
+under each degradation."""
 MOST_PICTURES = 0.05
-"""Share of pristine photographs that may be called manipulated, on average over the sources."""
+"""Share of pristine photographs that may be called manipulated, likewise."""
 SCORE_STEP = 1e-6
 """More than scores differ by how they are summed up."""
 PIXELS_A_PICTURE = 400
@@ -44,8 +45,8 @@ class Calibrator:
     def __init__(self, method: Localizer, seed: int):
         self.method = method
         self._seed = seed
-        self._levels: dict[str, list[np.ndarray]] = {}
-        self._pictures: list[tuple[np.ndarray, bool, str]] = []
+        self._levels: dict[str, dict[str, list[np.ndarray]]] = {}
+        self._pictures: list[tuple[np.ndarray, bool, str, str]] = []
         self._seen: list[tuple[np.ndarray, np.ndarray, np.ndarray | None, str]] = []
 
     def add(self, inspection: Inspection) -> None:
@@ -56,18 +57,27 @@ class Calibrator:
         forged = trial.truth == MANIPULATED
         name = inspection.record["picture"]
         source = f"{trial.fields.get('data')}"
-        self._pictures.append((picture_features(finding.map), forged, source))
+        spec = trial.degradation
+        self._pictures.append((picture_features(finding.map), forged, source, spec))
         if not forged:
             counts = np.bincount(map_levels(finding.map), minlength=MAP_STEPS + 1)
             reached = np.cumsum(counts[::-1])[::-1] / counts.sum()
-            self._levels.setdefault(source, []).append(reached)
+            self._levels.setdefault(spec, {}).setdefault(source, []).append(reached)
         mask = trial.mask if forged else None
         self._seen.append((inspection.picture, finding.map.astype(np.float16), mask, name))
 
     def threshold(self) -> float:
         """Returns the least at which `MOST_PIXELS` of pristine pixels are flagged, at most."""
-        reached = np.mean([np.mean(one, axis=0) for one in self._levels.values()], axis=0)
-        few = np.flatnonzero(reached <= MOST_PIXELS)
+        if not self._levels:
+            raise ValueError("calibration needs forged and pristine pictures")
+        worst = np.max(
+            [
+                np.mean([np.mean(one, axis=0) for one in sources.values()], axis=0)
+                for sources in self._levels.values()
+            ],
+            axis=0,
+        )
+        few = np.flatnonzero(worst <= MOST_PIXELS)
         return (int(few[0]) if few.size else MAP_STEPS) / MAP_STEPS
 
     def choose(self, data: str) -> dict:
@@ -85,9 +95,10 @@ class Calibrator:
             ValueError: If there was no forged or no pristine picture.
         """
         threshold = self.threshold()
-        features = np.stack([one for one, _, _ in self._pictures])
-        forged = np.array([truth for _, truth, _ in self._pictures])
-        sources = np.array([source for _, _, source in self._pictures])
+        features = np.stack([one for one, *_ in self._pictures])
+        forged = np.array([truth for _, truth, *_ in self._pictures])
+        sources = np.array([source for _, _, source, _ in self._pictures])
+        shown = np.array([spec for *_, spec in self._pictures])
         weights = _balanced(forged, sources)
         halves = _halves(forged, [name for *_, name in self._seen])
         picture = Logistic.fit(features, forged, weights)
@@ -95,7 +106,9 @@ class Calibrator:
         pixel = Logistic.fit(pixels, right)
         return {
             "threshold": threshold,
-            "score_threshold": self._score_threshold(picture(features), forged, sources),
+            "score_threshold": _score_threshold(
+                picture(features)[~forged], sources[~forged], shown[~forged]
+            ),
             "integrity": dataclasses.asdict(Integrity(picture, pixel)),
             "calibration_error": {
                 "score": _crossed_error(features, forged, weights, halves),
@@ -103,16 +116,6 @@ class Calibrator:
             },
             "data": data,
         }
-
-    def _score_threshold(self, scores, forged, sources) -> float:
-        """The least that `MOST_PICTURES` of each source's pristine pictures reach, on average."""
-        names = sorted(set(sources[~forged]))
-        candidates = np.append(np.sort(scores[~forged]), 1.0)
-        for candidate in candidates + SCORE_STEP:
-            reached = [np.mean(scores[~forged & (sources == name)] >= candidate) for name in names]
-            if np.mean(reached) <= MOST_PICTURES:
-                return float(min(candidate, 1.0))
-        return 1.0
 
     def _pixels(self, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Draws pixels: features, whether they are judged rightly, numbers of their pictures."""
@@ -127,6 +130,23 @@ class Calibrator:
             right.append(truth[chosen] == (probability.ravel()[chosen] >= threshold))
             owners.append(np.full(len(chosen), number))
         return np.concatenate(drawn), np.concatenate(right), np.concatenate(owners)
+
+
+def _score_threshold(scores: np.ndarray, sources: np.ndarray, shown: np.ndarray) -> float:
+    """The least that `MOST_PICTURES` of pristine pictures reach, on average over the sources."""
+    for candidate in np.append(np.sort(scores), 1.0) + SCORE_STEP:
+        reached = [
+            np.mean(
+                [
+                    np.mean(scores[(sources == name) & (shown == spec)] >= candidate)
+                    for name in np.unique(sources[shown == spec])
+                ]
+            )
+            for spec in np.unique(shown)
+        ]
+        if max(reached) <= MOST_PICTURES:
+            return float(min(candidate, 1.0))
+    return 1.0
 
 
 def _balanced(forged: np.ndarray, sources: np.ndarray) -> np.ndarray:

@@ -180,12 +180,17 @@ def published_pairs(folder: Path, limit: int | None = None) -> list[Source]:
 
 
 def pristine_photographs(folder: Path, limit: int | None = None) -> list[Source]:
-    """Lists photographs to measure false alarms on, whole; their data set is the folder's name."""
+    """Lists photographs to measure false alarms on, whole; the folder names their data set."""
 
     def make(photograph: np.ndarray, name: str) -> Versions:
         return Versions({UNTOUCHED: photograph}, np.zeros(photograph.shape[:2], np.uint8))
 
-    return photographs(folder, make, limit, folder.name)
+    return photographs(folder, make, limit, short_name(folder))
+
+
+def short_name(folder: Path) -> str:
+    """Names a folder by the last two parts of its path: what reports and cards say of it."""
+    return "/".join(folder.absolute().parts[-2:])
 
 
 def work_through(

@@ -12,7 +12,7 @@ import keras
 from datasets.inpainting.learned import WEIGHTS as INPAINTERS
 from datasets.manipulations.stgan import WEIGHTS as EDITORS
 from forensics_keras.model_card import card_markdown
-from forensics_keras.presets import assign_weights, encode_weights, save_preset
+from forensics_keras.presets import CARD_FILE, assign_weights, encode_weights, save_preset
 from irl_keras import presets as irl_presets
 from malp_keras import presets as malp_presets
 from training.records import read_record
@@ -22,7 +22,7 @@ PROSE_FILE = "card.toml"
 """Beside the weights: what a person has to say about them."""
 PROSE = "training_data", "limits", "intended_use", "licence"
 MEASURED = (
-    *("data", "threshold", "seed", "forged", "untouched", "detection"),
+    *("data", "threshold", "seed", "tools", "forged", "untouched", "detection"),
     *("manipulations", "degradations", "calibration", "summaries"),
 )
 """Fields of metrics.json that model cards keep, of IRL-Net and of MaLP."""
@@ -37,6 +37,8 @@ def write_preset(
     measure: Callable[[Fields], Fields],
 ) -> None:
     """Writes a trained model as a preset, with its model card.
+
+    A preset that is made again of the same weights keeps its calibration.
 
     Args:
         run: The training.
@@ -65,11 +67,22 @@ def write_preset(
     }
     network = run.preset_model(model)
     _check_loadable(network, card["architecture"], folder)
+    kept = _calibration(folder)
     card = save_preset(network, folder, card)
+    if kept.pop("sha256", None) == card["sha256"]:
+        card = save_preset(network, folder, {**card, **kept})
     fields = measure(card)
     if fields:
         card = save_preset(network, folder, {**card, **fields})
     print(f"Preset {folder}: {card['bytes']} bytes, SHA-256 {card['sha256']}")
+
+
+def _calibration(folder: Path) -> dict:
+    """Finds the calibration of a preset that is made again, with the hash of its weights."""
+    if not (folder / CARD_FILE).is_file():
+        return {}
+    card = json.loads((folder / CARD_FILE).read_bytes())
+    return {name: card[name] for name in ("sha256", "calibration") if name in card}
 
 
 def _check_loadable(network: keras.Model, architecture: Mapping, folder: Path) -> None:

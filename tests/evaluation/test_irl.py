@@ -229,5 +229,5 @@ def test_each_tool_counts_the_same_and_each_source_of_pristine_pictures_is_a_row
         for row in results["untouched"]
         if row["method"] == "brightness"
     }
-    assert flagged == {"dark": 0, "bright": 1}
+    assert flagged == {f"{tmp_path.name}/dark": 0, f"{tmp_path.name}/bright": 1}
     assert evaluate.main(["irl", *sources, "--out", str(tmp_path / "without")]) == 2

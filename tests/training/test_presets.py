@@ -7,14 +7,23 @@ from pathlib import Path
 import pytest
 
 import train
+from datasets.forging import ForgingRecipe
 from datasets.inpainting.learned import WEIGHTS as INPAINTERS
 from datasets.manipulations.stgan import WEIGHTS as EDITORS
+from irl_keras import Localizer, irl_net
 from irl_keras import presets as irl_presets
 from malp_keras import presets as malp_presets
 from tests.helpers.tiny_trainings import write_prose
 from training.configs import config_of_stage, read_recipe
-from training.experiments import Experiment
-from training.presets import PROSE, cards_page, measured_by_evaluation, read_prose
+from training.experiments import Experiment, IRLExperiment
+from training.irl import IRLRun
+from training.presets import (
+    PROSE,
+    cards_page,
+    measured_by_evaluation,
+    read_prose,
+    write_preset,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = [
@@ -81,6 +90,26 @@ def test_measured_numbers_are_those_of_the_same_weights(tmp_path):
     assert measured_by_evaluation({"sha256": "ab"}, []) == {}
     with pytest.raises(ValueError, match="measured with other weights"):
         measured_by_evaluation({"sha256": "cd"}, [path])
+
+
+def test_a_preset_made_again_keeps_the_calibration_of_the_same_weights(tmp_path):
+    experiment = IRLExperiment(
+        recipe=ForgingRecipe(), model={"width": 0.125, "attention": False}, epochs=1
+    )
+    run = IRLRun(experiment=experiment, out=tmp_path / "run")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/experiment.json").write_text('{"commit": "c", "seed": 0}')
+    folder = tmp_path / "preset"
+    write_prose(folder)
+    model = irl_net(**experiment.model)
+    write_preset(run, model, folder, "configs/irl_small.py", lambda card: {})
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps({**card, "calibration": {"threshold": 0.7}}))
+    write_preset(run, model, folder, "configs/irl_small.py", lambda card: {"measured": "again"})
+    assert Localizer.from_preset(folder).threshold == 0.7
+    model.get_layer("logits").bias.assign([1.0])
+    write_preset(run, model, folder, "configs/irl_small.py", lambda card: {})
+    assert Localizer.from_preset(folder).threshold == 0.5
 
 
 def test_prose_files_are_as_a_person_would_write_them():
