@@ -23,6 +23,8 @@ from malp_keras.layers import TemplateLayer
 from malp_keras.protection import protect
 from training import loop
 
+pytestmark = pytest.mark.usefixtures("without_tracing")
+
 ARGUMENTS = {"size": 64, "filters": 4, "classifier_filters": 4, "seed": 0}
 ERASE = ["--manipulations", "erase"]
 
@@ -196,7 +198,7 @@ def test_a_time_is_the_median_of_the_passes_after_the_first():
 
 @pytest.fixture
 def untrained(monkeypatch):
-    """Trainings end before their first step; ResNet-50 is one convolution."""
+    """Trainings end before their first step, not compiled; ResNet-50 is one convolution."""
 
     def train(self, row):
         training = self.run(row)
@@ -212,6 +214,7 @@ def untrained(monkeypatch):
         return keras.Model(picture, keras.layers.Conv2D(1, 1, activation="sigmoid")(picture))
 
     monkeypatch.setattr(Trainings, "train", train)
+    monkeypatch.setattr(loop, "compile_by_part", lambda *args, **options: None)
     for module in ("malp_keras.baselines", "malp_keras.malp"):
         monkeypatch.setattr(importlib.import_module(module), "resnet50_map", one_convolution)
 
@@ -298,6 +301,7 @@ def test_the_second_branch_gives_the_map_where_it_is_measured(tmp_path, untraine
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_graphs")
 def test_a_quick_training_really_trains(tmp_path):
     budget = Budget(2, 2, size=128, precision="mixed_bfloat16", model=malp.SMALL)
     row = malp.MaLPRow("CNN only", "cnn", malp.LOCAL, vit=None)
@@ -315,6 +319,7 @@ def test_a_quick_training_really_trains(tmp_path):
     assert np.abs(changed).max() > 0
 
 
+@pytest.mark.slow
 def test_trainings_are_as_narrow_and_short_as_asked(tmp_path, untrained):
     arguments = ["--table", "8", "--config", "malp_local", "--limit", "1", *ERASE]
     arguments += ["--steps", "150", "--filters", "4", "--mixed-precision", "mixed_bfloat16"]
