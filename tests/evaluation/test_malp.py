@@ -23,6 +23,8 @@ from forensics_keras.model_card import CARD_FIELDS
 from malp_keras import keys
 from malp_keras.calibration import AUTHENTIC, MANIPULATED, UNPROTECTED, Calibration
 
+pytestmark = pytest.mark.usefixtures("without_tracing")
+
 ARGUMENTS = {"size": 64, "filters": 4, "classifier_filters": 4, "seed": 0}
 
 
