@@ -79,6 +79,7 @@ def test_the_full_network_finds_more_than_the_small_one(model, forgeries):
     assert np.mean(flagged) < 0.02
 
 
+@pytest.mark.slow
 def test_fine_tuning_saving_and_exporting(model, forgeries, tmp_path):
     tf = pytest.importorskip("tensorflow")
     twin = irl_keras.from_preset("irl_small")
@@ -86,10 +87,10 @@ def test_fine_tuning_saving_and_exporting(model, forgeries, tmp_path):
         keras.optimizers.Adam(1e-5),
         irl_keras.losses.IRLLoss(),
         metrics=[irl_keras.metrics.LocalizationF1()],
-        jit_compile=False,
+        run_eagerly=True,  # tracing a step takes longer than the few of them
     )
-    pictures = np.stack([forgery.image[:64, :64] for forgery in forgeries])
-    masks = np.stack([forgery.mask[:64, :64, None] for forgery in forgeries])
+    pictures = np.stack([forgery.image[:64, :64] for forgery in forgeries[:3]])
+    masks = np.stack([forgery.mask[:64, :64, None] for forgery in forgeries[:3]])
     history = twin.fit(pictures, masks, batch_size=3, epochs=2, verbose=0).history
     assert np.all(np.isfinite(history["loss"]))
     assert not np.array_equal(twin.get_weights()[0], model.get_weights()[0])
@@ -97,7 +98,7 @@ def test_fine_tuning_saving_and_exporting(model, forgeries, tmp_path):
     expected = twin.predict(pictures, verbose=0)
     twin.save(tmp_path / "mine.keras")
     loaded = keras.models.load_model(tmp_path / "mine.keras")
-    np.testing.assert_allclose(loaded.predict(pictures, verbose=0), expected, atol=1e-6)
+    np.testing.assert_allclose(loaded(pictures), expected, atol=1e-5)
     twin.export(tmp_path / "saved_model", verbose=False)
     saved_model = tf.saved_model.load(tmp_path / "saved_model")
     served = saved_model.serve(tf.constant(pictures, tf.float32))
