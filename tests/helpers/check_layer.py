@@ -191,9 +191,10 @@ def _gradients(layer, inputs):
 
         rest = [variable.value for variable in layer.non_trainable_variables]
         weights = [variable.value for variable in layer.trainable_variables]
-        gradients = jax.grad(
+        gradient = jax.grad(
             lambda x, w: total(layer.stateless_call(w, rest, *packed(x))[0]), argnums=(0, 1)
-        )(chosen, weights)
+        )
+        gradients = jax.jit(gradient)(chosen, weights)  # else each operation is compiled by itself
     elif keras.backend.backend() == "torch":
         weights = [variable.value for variable in layer.trainable_variables]
         chosen = [x.detach().requires_grad_() for x in chosen]
