@@ -16,6 +16,8 @@ from tests.helpers.tiny_trainings import write_config
 from training.configs import read_stage
 from training.malp_key import KeyTraining
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 LOSSES = ("cnn_ssim=0.0, vit_ssim=0.0, cnn_segmentation=1.0", "template_magnitude=0")
 
 
@@ -52,6 +54,7 @@ def test_a_key_is_made_that_verifies(tmp_path, tiny_preset, config, capsys):
     assert "exists" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_a_key_and_thresholds_are_of_photographs_kept_apart(
     tmp_path, tiny_preset, config
 ):

@@ -13,7 +13,7 @@ import train
 from datasets.forging import ForgingRecipe
 from forensics_keras.callbacks import EpochBackup
 from forensics_keras.files import locked
-from tests.helpers.tiny_trainings import write_config, write_faces
+from tests.helpers.tiny_trainings import shallow_irl_net, write_config, write_faces
 from training.experiments import IRLExperiment
 from training.inpainters import InpainterRun
 from training.irl import IRLRun
@@ -23,6 +23,10 @@ from training.stgan import STGANRun
 
 RUNS = {"irl": IRLRun, "malp": MaLPRun, "inpaint": InpainterRun, "stgan": STGANRun}
 STAGE = {"irl": [], "malp": [], "inpaint": ["--stage", "small"], "stgan": ["--stage", "small"]}
+SLOW = pytest.mark.slow
+SYSTEMS = [pytest.param("malp", marks=SLOW), "inpaint", pytest.param("stgan", marks=SLOW), "irl"]
+SCORES = {"irl": {"val_F1"}, "malp": {"val_F1", "val_accuracy", "cnn_segmentation"}}
+"""Some of the columns of their logs."""
 OLD_RECORDS = Path(__file__).parent / "old_records"
 """The experiment.json that the code before `TrainingRun` wrote for the same trainings."""
 
@@ -36,7 +40,13 @@ class Trained:
     out: Path
 
 
-@pytest.fixture(scope="module", params=RUNS)
+@pytest.fixture(scope="module", autouse=True)
+def shallow_networks():
+    with shallow_irl_net():
+        yield
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
 def trained(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     command = [request.param, "--config", write_config(folder, request.param)]
@@ -62,6 +72,7 @@ def test_a_training_leaves_its_model_its_log_and_its_definition(trained):
     assert ("best.keras" in names) == (trained.system in ("irl", "malp"))
     assert ("samples" in names) == (trained.system in ("inpaint", "stgan"))
     assert [int(row["epoch"]) for row in rows(trained.out)] == [0, 1]
+    assert SCORES.get(trained.system, set()) <= set(rows(trained.out)[0])
     for row in rows(trained.out):
         validated = any(name in row for name in ("val_F1", "val_accuracy"))
         # Without a validation, Keras writes a column for each of its measures nevertheless.
@@ -87,7 +98,12 @@ def test_the_record_is_that_of_earlier_code_whose_folders_so_go_on(trained, tmp_
 
 
 @pytest.mark.slow
-def test_a_stopped_training_goes_on_to_the_same_weights(trained, tmp_path, monkeypatch):
+@pytest.mark.parametrize("trained", SYSTEMS[:-1], indirect=True)
+def test_a_stopped_training_goes_on_to_the_same_weights(trained, tmp_path, monkeypatch, request):
+    """Of an IRL-Net, tests/training/test_irl.py asks the same after a kill."""
+    if trained.system == "malp":  # the others have more steps, and less to trace
+        request.getfixturevalue("without_graphs")
+
     class Stopped(BaseException):
         pass
 
@@ -107,6 +123,23 @@ def test_a_stopped_training_goes_on_to_the_same_weights(trained, tmp_path, monke
     for resumed, whole in zip(weights(tmp_path), weights(trained.out), strict=True):
         np.testing.assert_allclose(resumed, whole, atol=tolerance)
     assert [row["epoch"] for row in rows(tmp_path)] == ["0", "1"]
+
+
+@pytest.mark.usefixtures("without_graphs")
+def test_a_training_in_two_parts_goes_on_from_the_first(tmp_path, capsys):
+    config, out = write_config(tmp_path, "inpaint"), tmp_path / "out"
+    command = ["inpaint", "--config", config, *STAGE["inpaint"], "--out", str(out)]
+    assert train.main([*command, "--epochs", "1"]) == 0
+    assert train.main(command) == 2
+    assert "another experiment" in capsys.readouterr().err
+    record = json.loads((out / "experiment.json").read_text())
+    record["experiment"]["epochs"] = 2
+    (out / "experiment.json").write_text(json.dumps(record))
+    (out / "last.keras").unlink()  # as after a stop
+    assert train.main(command) == 0
+    assert len(rows(out)) == 2
+    resumed = keras.models.load_model(out / "last.keras")
+    assert int(resumed.optimizer.iterations) == 8
 
 
 def test_a_finished_training_is_not_trained_again(trained, monkeypatch):
@@ -158,6 +191,7 @@ def test_what_cannot_be_read_is_one_line_and_leaves_no_folder(system, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("without_graphs")
 def test_a_chain_goes_on_in_any_of_its_stages(tmp_path, monkeypatch):
     config, out = write_config(tmp_path, "inpaint"), tmp_path / "out"
     command = ["inpaint", "--config", config, "--out", str(out)]
