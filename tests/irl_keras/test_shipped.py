@@ -98,7 +98,7 @@ def test_fine_tuning_saving_and_exporting(model, forgeries, tmp_path):
     expected = twin.predict(pictures, verbose=0)
     twin.save(tmp_path / "mine.keras")
     loaded = keras.models.load_model(tmp_path / "mine.keras")
-    np.testing.assert_allclose(loaded(pictures), expected, atol=1e-5)
+    np.testing.assert_allclose(loaded(pictures), expected, atol=1e-6)
     twin.export(tmp_path / "saved_model", verbose=False)
     saved_model = tf.saved_model.load(tmp_path / "saved_model")
     served = saved_model.serve(tf.constant(pictures, tf.float32))
