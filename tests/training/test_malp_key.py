@@ -83,7 +83,7 @@ def test_it_says_what_it_lacks(tmp_path, tiny_preset, capsys):
     path = str(tmp_path / "mine.key")
     for reason, options in (
         ("neither a preset", ["--preset", "no_such_preset"]),
-        ("no such config file", ["--preset", tiny_preset]),
+        ("is no experiment of configs", ["--preset", tiny_preset]),
         ("missing: no such folder", ["--data", str(tmp_path / "missing")]),
         ("as MaLPExperiment", ["--config", "irl_paper"]),
     ):
