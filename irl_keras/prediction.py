@@ -33,8 +33,8 @@ from irl_keras.presets import calibrated_threshold, read_card
 
 LIMITS = (
     "A flagged area is no proof of a forgery, and an empty map no proof of an untouched picture.",
-    "The shipped weights find fills of the kinds that they were trained on. They do not find "
-    "published fills of other tools, nor copies from elsewhere in the picture.",
+    "The shipped weights find fills of the kinds that they were trained on. They miss most "
+    "fills of other tools, and copies from elsewhere in the picture.",
     "Compression, shrinking and blur remove the traces. Blurred backgrounds, plain sky and "
     "retouched areas can be flagged.",
     "Do not base a decision about a person or a publication on this alone.",
