@@ -253,6 +253,7 @@ def test_the_paper_has_a_number_for_each_row():
         assert {row.method for row in rows} == set(table.paper)
 
 
+@pytest.mark.slow
 def test_a_table_is_trained_measured_and_written(tmp_path, untrained, capsys):
     arguments = ["--config", "malp_local", *ERASE]
     results = run(tmp_path, "2", *arguments)

@@ -157,9 +157,8 @@ def test_a_step_changes_every_trainable_variable():
     assert set(still) <= {"attention/key/bias"}, still
 
 
-@pytest.mark.parametrize(
-    "policy", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_half_precision_trains_and_answers_in_float32(policy):
     if policy == "mixed_float16" and keras.backend.backend() == "torch":
         pytest.skip("PyTorch on CPUs has no float16 gradient of a convolution with one filter")

@@ -80,9 +80,8 @@ def test_a_copy_is_not_protected_again():
 
 
 def test_what_cannot_carry_a_template_is_refused():
-    drawing = np.full((160, 160, 3), 255, np.uint8)
-    cv2.putText(drawing, "A", (20, 130), cv2.FONT_HERSHEY_SIMPLEX, 4, (0, 0, 0), 12)
-    for picture in (photograph(side=48), drawing):
+    # Half of the template is cut off at white. (With some black it depends on the identity.)
+    for picture in (photograph(side=48), np.full((160, 160, 3), 255, np.uint8)):
         with pytest.raises(ValueError, match="is not protectable"):
             protector().protect(picture)
 

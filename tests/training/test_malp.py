@@ -28,6 +28,7 @@ def trained(config, tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_without_exact_masks_the_best_epoch_has_the_best_cosine(trained):
     header, *rows = (line.split(",") for line in (trained / "log.csv").read_text().splitlines())
     assert "val_F1" not in header and "val_accuracy" in header

@@ -18,6 +18,7 @@ def command(tmp_path):
     return ["stgan", "--config", config, "--val-data", faces, "--data", faces]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_graphs")
 def test_command_trains_and_ships(command, tmp_path):
     out, preset = tmp_path / "out", write_prose(tmp_path / "presets" / "small")
