@@ -55,6 +55,7 @@ def read_arrays(
             }
     except _UnfitError as error:
         raise ValueError(f"{path}: {error.args[0]}, {owner} needs {error.args[1]}") from error
+    # zipfile raises NotImplementedError for a compression that it does not know.
     except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError, OSError) as error:
         raise ValueError(f"{path}: not a weights file: {error}") from error
 
@@ -109,6 +110,7 @@ def check_model_file(path: str | os.PathLike) -> None:
                 _check_zip(file, limit, path)
             elif h5py.is_hdf5(path):
                 _check_hdf5(file, limit, path)
+        # zipfile raises NotImplementedError for a compression that it does not know.
         except (zipfile.BadZipFile, OSError, RuntimeError, KeyError, NotImplementedError) as error:
             raise ValueError(f"{path}: not a model that Keras can load: {error}") from error
 

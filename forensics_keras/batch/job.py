@@ -88,6 +88,8 @@ class BatchJob(abc.ABC):
     def remake(self, line: Mapping[str, Any], files: Mapping[str, Path]) -> Made:
         """Makes the outputs for other values of `remakes` from old ones, without the picture.
 
+        It is called of jobs that name such fields, which define it; others need not.
+
         Args:
             line: Report line of the old outputs.
             files: Path of each of them.
